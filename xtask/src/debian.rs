@@ -1,0 +1,72 @@
+//! Programs that come as Debian packages: installed when we may, named in a sentence when we may not.
+
+use std::path::Path;
+use std::sync::Once;
+
+use anyhow::{Context, Result, bail};
+
+use crate::process;
+
+/// A program and the Debian package that brings it.
+pub(crate) struct Program {
+    pub(crate) name: &'static str,
+    pub(crate) package: &'static str,
+}
+
+/// The browser that the end-to-end tests drive, and its driver.
+pub(crate) const CHROMIUM: &[Program] =
+    &[Program { name: "chromium", package: "chromium" }, Program { name: "chromedriver", package: "chromium-driver" }];
+
+/// Makes sure that the programs can be started.
+pub(crate) fn need(programs: &[Program]) -> Result<()> {
+    let missing = |program: &&Program| !process::works(program.name, &["--version"]);
+    let packages: Vec<&str> = programs.iter().filter(missing).map(|program| program.package).collect();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    install(&packages)?;
+    match programs.iter().find(missing) {
+        None => Ok(()),
+        Some(program) => bail!("the package {} is installed, but `{} --version` fails", program.package, program.name),
+    }
+}
+
+/// Installs packages, or says what the user has to install.
+pub(crate) fn install(packages: &[&str]) -> Result<()> {
+    let names = packages.join(" ");
+    if !can_install() {
+        bail!(
+            "this needs the Debian packages {names}; install them: sudo apt-get install --no-install-recommends {names}"
+        );
+    }
+    println!("Installing the Debian packages {names}.");
+    update();
+    let mut apt = apt_get();
+    apt.args(["install", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300"]).args(packages);
+    process::run_quietly(&mut apt).with_context(|| format!("the Debian packages {names} could not be installed"))
+}
+
+/// Whether this is a Debian-like system and we are allowed to install packages on it.
+pub(crate) fn can_install() -> bool {
+    Path::new("/etc/debian_version").exists() && process::works("apt-get", &["--version"]) && is_root()
+}
+
+/// Fetches the package lists, once in a run. A list that cannot be fetched may still leave the package installable.
+fn update() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        if let Err(error) = process::run_quietly(apt_get().arg("update")) {
+            eprintln!("{error:#}; trying with the package lists that are here.");
+        }
+    });
+}
+
+fn apt_get() -> std::process::Command {
+    let mut apt = process::command("apt-get", Path::new("/"));
+    apt.env("DEBIAN_FRONTEND", "noninteractive").arg("-q");
+    apt
+}
+
+fn is_root() -> bool {
+    process::capture(process::command("id", Path::new("/")).arg("-u")).is_ok_and(|user| user.trim() == "0")
+}

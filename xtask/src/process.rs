@@ -1,0 +1,112 @@
+//! Starting other programs: a clean environment, and errors that say which command failed.
+
+use std::env;
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+/// What `cargo run` and rustup leave in the environment for the program they start. A child cargo that inherited it
+/// would load another compiler's libraries, or rebuild everything because a flag differs.
+const LEFTOVERS: &[&str] =
+    &["CARGO", "LD_LIBRARY_PATH", "OUT_DIR", "RUSTFLAGS", "RUSTUP_TOOLCHAIN", "RUST_RECURSION_COUNT"];
+const LEFTOVER_PREFIXES: &[&str] = &[
+    "CARGO_BIN_",
+    "CARGO_BUILD_RUSTFLAGS",
+    "CARGO_CRATE_",
+    "CARGO_ENCODED_",
+    "CARGO_MANIFEST_",
+    "CARGO_PKG_",
+    "CARGO_PRIMARY_",
+];
+
+/// A command that starts in `folder` with a clean environment and nothing to read from.
+pub(crate) fn command(program: impl AsRef<OsStr>, folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(folder).stdin(Stdio::null());
+    for (name, _) in env::vars_os() {
+        if name.to_str().is_some_and(is_leftover) {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
+
+/// Cargo, as the user's shell would start it.
+pub(crate) fn cargo(folder: &Path) -> Command {
+    command("cargo", folder)
+}
+
+/// Runs a command whose output the user wants to see.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("cannot start `{}`", shown(command)))?;
+    if !status.success() {
+        bail!("`{}` failed ({status})", shown(command));
+    }
+    Ok(())
+}
+
+/// Runs a command whose output matters only when it fails.
+pub(crate) fn run_quietly(command: &mut Command) -> Result<()> {
+    let output = command.output().with_context(|| format!("cannot start `{}`", shown(command)))?;
+    if !output.status.success() {
+        eprint!("{}", String::from_utf8_lossy(&output.stdout));
+        eprint!("{}", String::from_utf8_lossy(&output.stderr));
+        bail!("`{}` failed ({}); its output is above", shown(command), output.status);
+    }
+    Ok(())
+}
+
+/// Runs a command for what it prints on standard output.
+pub(crate) fn capture(command: &mut Command) -> Result<String> {
+    let output = command.output().with_context(|| format!("cannot start `{}`", shown(command)))?;
+    if !output.status.success() {
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        bail!("`{}` failed ({}): {}", shown(command), output.status, complaint.trim());
+    }
+    String::from_utf8(output.stdout).with_context(|| format!("`{}` printed something that is not text", shown(command)))
+}
+
+/// Whether a program can be started and ends well with these arguments. Being on the PATH proves less: some
+/// distributions ship links to linkers that are not there.
+pub(crate) fn works(program: impl AsRef<OsStr>, arguments: &[&str]) -> bool {
+    command(program, Path::new("."))
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+fn is_leftover(name: &str) -> bool {
+    LEFTOVERS.contains(&name) || LEFTOVER_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+fn shown(command: &Command) -> String {
+    let mut words = vec![command.get_program().to_string_lossy()];
+    words.extend(command.get_args().map(OsStr::to_string_lossy));
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leftovers_of_cargo_run_are_told_from_the_users_own_settings() {
+        for name in ["CARGO", "CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "LD_LIBRARY_PATH", "RUSTFLAGS"] {
+            assert!(is_leftover(name), "{name} would confuse a child");
+        }
+        for name in ["CARGO_HOME", "CARGO_TARGET_DIR", "CARGO_NET_OFFLINE", "CARGO_REGISTRIES_X_INDEX", "RUSTUP_HOME"] {
+            assert!(!is_leftover(name), "{name} is the user's own");
+        }
+    }
+
+    #[test]
+    fn a_failing_command_is_named_in_the_error() {
+        let error = capture(command("cargo", Path::new(".")).arg("no-such-command")).unwrap_err();
+        assert!(error.to_string().starts_with("`cargo no-such-command` failed"), "{error}");
+        assert!(!works("a-program-nobody-has", &[]));
+    }
+}
