@@ -11,7 +11,7 @@ use walkdir::{DirEntry, WalkDir};
 use crate::workspace::Workspace;
 
 /// Folders that hold what is made from the inputs, never inputs.
-const MADE: &[&str] = &["node_modules", "dist", "target", ".git"];
+const MADE: &[&str] = &["node_modules", "dist", "dev-dist", "coverage", "target", ".git"];
 
 /// A digest under construction.
 #[derive(Default)]
@@ -54,7 +54,7 @@ impl Fingerprint {
 
     /// The digest as text.
     pub(crate) fn finish(self) -> String {
-        self.hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        format!("{:x}", self.hasher.finalize())
     }
 }
 

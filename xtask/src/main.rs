@@ -1,10 +1,17 @@
-//! Ginti's build and test commands.
+//! Ginti's build and test commands: `cargo xtask <command>`.
 
+mod audit;
+mod check;
 mod debian;
+mod e2e;
 mod fingerprint;
 mod process;
+mod server;
+mod size;
+mod tidy;
 mod toolchain;
 mod wasm;
+mod web;
 mod workspace;
 
 use anyhow::Result;
@@ -22,17 +29,61 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Build everything and serve it with demo data on this machine
+    ///
+    /// Prints the address, the sign-ins and what to try; stop it with Ctrl-C. The password of all sign-ins is
+    /// $GINTI_DEMO_PASSWORD, or one that is generated and printed.
+    Run(server::RunArguments),
+
+    /// Run every check and every test
+    ///
+    /// Formatting, tidy, both web parts, the size of the first load, clippy, documentation, and all tests, those in
+    /// a real browser included. Stops at the first failure and sums up what took how long.
+    Test(check::TestArguments),
+
+    /// Run the tests, or the benchmark, in a real browser
+    ///
+    /// Builds the server and the web app first. Chromium and its driver are installed where that is possible.
+    E2e(e2e::E2eArguments),
+
     /// Build the sync engine for browsers into web/courier/wasm
     ///
     /// Compiles crates/ginti-sync-wasm for wasm32-unknown-unknown and generates its JavaScript and TypeScript side.
     /// Does nothing when no input changed. A missing compiler target or linker is installed where that is possible.
     Wasm,
+
+    /// Build the web app into web/app/dist
+    ///
+    /// Installs the packages of web/package-lock.json when it changed, and builds when a source changed. Needs the
+    /// sync engine (`cargo xtask wasm`), which is built first. Needs Node 20.19 or newer.
+    Web,
+
+    /// Check that the app's first load is within its budget of 350 KB compressed
+    Size,
+
+    /// Check what a compiler cannot see
+    ///
+    /// Directions between crates, lengths and openings of files, unfinished work, paths of one machine, documents that
+    /// must follow the code, and build results in git.
+    Tidy,
+
+    /// Check licences, sources and known vulnerabilities of all dependencies
+    ///
+    /// Builds cargo-deny (and cargo-audit, with --db) into the target folder when they are not installed.
+    Audit(audit::AuditArguments),
 }
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let workspace = Workspace::find()?;
     match arguments.command {
+        Command::Run(arguments) => server::run(&workspace, &arguments),
+        Command::Test(arguments) => check::run(&workspace, &arguments),
+        Command::E2e(arguments) => e2e::run(&workspace, &arguments),
         Command::Wasm => wasm::build(&workspace),
+        Command::Web => wasm::build(&workspace).and_then(|()| web::build(&workspace)),
+        Command::Size => size::check(&workspace),
+        Command::Tidy => tidy::check(&workspace),
+        Command::Audit(arguments) => audit::run(&workspace, &arguments),
     }
 }

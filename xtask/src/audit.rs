@@ -1,0 +1,72 @@
+//! `cargo xtask audit`: licences, sources, banned crates and known vulnerabilities of what Ginti is built from.
+//!
+//! Apart from `test`: its answer changes with the advisory database, not only with the code.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::process;
+use crate::workspace::Workspace;
+
+/// What `cargo xtask audit` takes.
+#[derive(Args)]
+pub(crate) struct AuditArguments {
+    /// A copy of the RustSec advisory database, a folder or a .tar.xz, for machines that cannot fetch it
+    #[arg(long, value_name = "PATH", env = "GINTI_ADVISORY_DB")]
+    db: Option<PathBuf>,
+}
+
+/// Runs cargo-deny, and cargo-audit where the advisories come from a copy.
+pub(crate) fn run(workspace: &Workspace, arguments: &AuditArguments) -> Result<()> {
+    let deny = tool(workspace, "cargo-deny")?;
+    let mut deny = process::command(deny, &workspace.root);
+    deny.args(["--all-features", "check"]);
+    let Some(copy) = &arguments.db else {
+        return process::run(&mut deny)
+            .context("something above is not allowed; without a network, name a copy of the advisories with --db");
+    };
+    process::run(deny.args(["bans", "licenses", "sources"]))?;
+    let advisories = unpacked(workspace, copy)?;
+    let audit = tool(workspace, "cargo-audit")?;
+    let mut audit = process::command(audit, &workspace.root);
+    audit.args(["audit", "--no-fetch", "--stale", "--deny", "unsound", "--db"]).arg(advisories);
+    process::run(&mut audit)
+}
+
+/// A cargo tool from the PATH, else one built into cargo's output folder.
+fn tool(workspace: &Workspace, name: &str) -> Result<PathBuf> {
+    if process::works(name, &["--version"]) {
+        return Ok(name.into());
+    }
+    let home = workspace.notes().join("tools");
+    let program = home.join("bin").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    if !process::works(&program, &["--version"]) {
+        println!("Building {name}, once; this takes some minutes.");
+        let mut cargo = process::cargo(&workspace.root);
+        cargo.args(["install", name, "--locked", "--debug", "--root"]).arg(&home);
+        process::run(&mut cargo).with_context(|| format!("{name} could not be installed"))?;
+    }
+    Ok(program)
+}
+
+/// The folder of the advisories, unpacked first when they come in an archive.
+fn unpacked(workspace: &Workspace, copy: &Path) -> Result<PathBuf> {
+    if copy.is_dir() {
+        return Ok(copy.to_owned());
+    }
+    if !copy.is_file() {
+        bail!("there is no advisory database at {}", copy.display());
+    }
+    let folder = workspace.notes().join("advisory-db");
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot clear {}", folder.display()))?;
+    }
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let mut tar = process::command("tar", &folder);
+    process::run_quietly(tar.arg("-xJf").arg(std::path::absolute(copy)?))
+        .with_context(|| format!("{} could not be unpacked", copy.display()))?;
+    Ok(folder)
+}
