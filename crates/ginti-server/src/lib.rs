@@ -1,0 +1,23 @@
+//! Ginti's HTTP server: [`router`] turns a store, a clock and a configuration into the whole service.
+//!
+//! The flow of a request: `layers` (outermost first) → `routes` (the table of contents) → one handler per route, which
+//! asks [`auth`] who is calling, `http` what was sent, and the store to do it. Whatever goes wrong on the way comes out
+//! as one [`ProblemResponse`]. The binary `ginti` adds the command line, the listener and the signals.
+
+mod assets;
+pub mod auth;
+mod deps;
+mod digest;
+mod drain;
+mod http;
+mod layers;
+mod problem;
+mod routes;
+mod serve;
+
+pub use assets::{AppFiles, built_app};
+pub use deps::{Clock, Config, CrashAfterCommits, Deps, Entropy, os_entropy, system_clock};
+pub use drain::Drain;
+pub use problem::ProblemResponse;
+pub use routes::{openapi, router};
+pub use serve::serve;

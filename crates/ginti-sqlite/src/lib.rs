@@ -1,0 +1,1 @@
+//! Ginti's embedded store: SQLite, one writer, group commit.

@@ -1,0 +1,127 @@
+//! The storage trait of Ginti's server, and the conformance suite every back end passes.
+//!
+//! One trait, small enough to read in one sitting. Every read and write names its tenant, which comes from the token
+//! alone, so that no query can reach across companies by mistake. A write that has returned `Ok` is durable.
+
+pub mod conformance;
+mod error;
+mod model;
+
+pub use async_trait::async_trait;
+pub use error::StoreError;
+pub use model::{
+    Access, Assignment, AssignmentPage, Catalogue, DemoMark, DeviceSeen, Facility, HistoryEntry, Import, ImportItem,
+    Imported, ItemPage, ItemRow, Ledger, Login, NewRefreshToken, NewSession, NewUser, Product, ProductPage,
+    RefreshRotation, Refusal, Role, Session, SessionSummary, User,
+};
+
+use ginti_types::{DeviceId, Epoch, FacilityId, ItemSeqId, SessionId, SessionStatus, TenantId, Timestamp, UserLoginId};
+
+/// Everything the server keeps.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// The history this database belongs to, and how long its ledger is.
+    async fn ledger(&self) -> Result<Ledger, StoreError>;
+
+    /// Takes a batch: history, state, devices and the remembered receipt in one durable transaction.
+    ///
+    /// Requests that arrive together may share a transaction. The rule is [`ginti_types::merge`]; what it does to the
+    /// ledger is said at [`Import`].
+    async fn import(&self, import: Import) -> Result<Imported, StoreError>;
+
+    /// Sessions that `access` may see, oldest first.
+    async fn sessions(&self, access: &Access) -> Result<Vec<SessionSummary>, StoreError>;
+    /// One session, if `access` may see it.
+    async fn session(&self, access: &Access, session: &SessionId) -> Result<Option<SessionSummary>, StoreError>;
+    /// Rows of a session whose count changed after the cursor, in ledger order; late counts are listed too, marked so.
+    /// `None` if `access` may not see the session.
+    async fn items(
+        &self,
+        access: &Access,
+        session: &SessionId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Option<ItemPage>, StoreError>;
+    /// Every revision that arrived for one row, in order of arrival. `None` if `access` may not see the session.
+    async fn history(
+        &self,
+        access: &Access,
+        session: &SessionId,
+        item: &ItemSeqId,
+    ) -> Result<Option<Vec<HistoryEntry>>, StoreError>;
+    /// The list of a directed session, by sequence id above the cursor. `None` if `access` may not see the session.
+    async fn assignments(
+        &self,
+        access: &Access,
+        session: &SessionId,
+        after: &str,
+        limit: usize,
+    ) -> Result<Option<AssignmentPage>, StoreError>;
+
+    /// Products of the tenant's catalogue by product id above the cursor.
+    async fn products(&self, tenant: &TenantId, after: &str, limit: usize) -> Result<ProductPage, StoreError>;
+    /// Adds products or replaces those of the same id, all or none.
+    async fn put_products(&self, tenant: &TenantId, catalogue: Catalogue) -> Result<(), StoreError>;
+
+    /// Adds a tenant; adding it again changes only its name.
+    async fn put_tenant(&self, tenant: &TenantId, name: &str) -> Result<(), StoreError>;
+    /// Adds a facility or changes its name.
+    async fn put_facility(&self, tenant: &TenantId, facility: &Facility) -> Result<(), StoreError>;
+    /// Facilities of the tenant.
+    async fn facilities(&self, tenant: &TenantId) -> Result<Vec<Facility>, StoreError>;
+    /// Adds a session with its list. An existing session of that id is an error ([`StoreError::Exists`]).
+    async fn create_session(&self, tenant: &TenantId, session: NewSession) -> Result<(), StoreError>;
+    /// Moves a session to another status. `false` if there is none of that id in the tenant.
+    async fn set_session_status(
+        &self,
+        tenant: &TenantId,
+        session: &SessionId,
+        status: SessionStatus,
+    ) -> Result<bool, StoreError>;
+
+    /// Adds a user or replaces the one of that name in that tenant. User login ids are unique across tenants: a name that
+    /// another tenant uses is [`StoreError::Exists`].
+    async fn put_user(&self, tenant: &TenantId, user: NewUser) -> Result<(), StoreError>;
+    /// The user of that name, with the password hash, whatever the tenant: this is what signing in begins with.
+    async fn login(&self, user: &UserLoginId) -> Result<Option<Login>, StoreError>;
+    /// The user as the tenant's other calls need it: name, role, facilities.
+    async fn user(&self, tenant: &TenantId, user: &UserLoginId) -> Result<Option<User>, StoreError>;
+
+    /// Notes that a user signed in on a device, so that the device may carry this person's counts. A device that took a
+    /// new id hands over the people of its former one, provided this user is among them.
+    async fn see_device(&self, tenant: &TenantId, seen: DeviceSeen) -> Result<(), StoreError>;
+    /// Blocks a device or lets it in again.
+    async fn set_device_revoked(&self, tenant: &TenantId, device: &DeviceId, revoked: bool) -> Result<(), StoreError>;
+
+    /// Begins a family of refresh tokens at sign-in.
+    async fn add_refresh_token(&self, token: NewRefreshToken) -> Result<(), StoreError>;
+    /// Exchanges a refresh token for its successor. Within the grace after its first use a token may be exchanged again
+    /// (a lost answer on a bad network); used later than that, its whole family is revoked.
+    async fn rotate_refresh_token(
+        &self,
+        presented: &[u8; 32],
+        successor: &[u8; 32],
+        now: Timestamp,
+        grace_ms: i64,
+    ) -> Result<RefreshRotation, StoreError>;
+    /// Revokes the family of that token; an unknown token is no error.
+    async fn revoke_refresh_token(&self, presented: &[u8; 32]) -> Result<(), StoreError>;
+
+    /// A secret of that name (such as the token signing key), made from `fresh` if there is none yet. It survives restarts.
+    async fn secret(&self, name: &str, fresh: &[u8]) -> Result<Vec<u8>, StoreError>;
+    /// The demo's mark, if this database was seeded with demo data before.
+    async fn demo_mark(&self) -> Result<Option<DemoMark>, StoreError>;
+    /// Leaves the demo's mark.
+    async fn set_demo_mark(&self, mark: DemoMark) -> Result<(), StoreError>;
+
+    /// Whether the database answers: for `/readyz`.
+    async fn ping(&self) -> Result<(), StoreError>;
+    /// Finishes what was accepted and closes the database. Later calls answer [`StoreError::Closed`].
+    async fn close(&self) -> Result<(), StoreError>;
+
+    /// Begins a new epoch: after a restore, so that devices notice and resend.
+    async fn new_epoch(&self, epoch: Epoch) -> Result<(), StoreError>;
+}
+
+/// Facility ids a person may work in, or all of the tenant's.
+pub type Facilities = Option<Vec<FacilityId>>;

@@ -1,0 +1,1 @@
+//! The sync machines as WebAssembly, for the page and the service worker.

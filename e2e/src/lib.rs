@@ -1,0 +1,1 @@
+//! Ginti in real browsers, driven from Rust.
