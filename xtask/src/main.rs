@@ -14,6 +14,8 @@ mod wasm;
 mod web;
 mod workspace;
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
@@ -73,17 +75,27 @@ enum Command {
     Audit(audit::AuditArguments),
 }
 
-fn main() -> Result<()> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match run(&Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Causes on one line and no backtrace, whatever the environment asks for: these are answers, not crashes.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<()> {
     let workspace = Workspace::find()?;
-    match arguments.command {
-        Command::Run(arguments) => server::run(&workspace, &arguments),
-        Command::Test(arguments) => check::run(&workspace, &arguments),
-        Command::E2e(arguments) => e2e::run(&workspace, &arguments),
+    match command {
+        Command::Run(arguments) => server::run(&workspace, arguments),
+        Command::Test(arguments) => check::run(&workspace, arguments),
+        Command::E2e(arguments) => e2e::run(&workspace, arguments),
         Command::Wasm => wasm::build(&workspace),
         Command::Web => wasm::build(&workspace).and_then(|()| web::build(&workspace)),
         Command::Size => size::check(&workspace),
         Command::Tidy => tidy::check(&workspace),
-        Command::Audit(arguments) => audit::run(&workspace, &arguments),
+        Command::Audit(arguments) => audit::run(&workspace, arguments),
     }
 }

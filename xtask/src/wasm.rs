@@ -53,10 +53,8 @@ fn bind(workspace: &Workspace) -> Result<()> {
     if !compiled.is_file() {
         bail!("cargo was expected to make {}, which is not there", compiled.display());
     }
-    let fresh = workspace.notes().join("wasm");
-    if fresh.exists() {
-        fs::remove_dir_all(&fresh).with_context(|| format!("cannot clear {}", fresh.display()))?;
-    }
+    // Written elsewhere and moved file by file: a web build that runs meanwhile never reads half a module.
+    let fresh = tempfile::tempdir_in(workspace.notes()).context("cannot make a temporary folder")?;
     Bindgen::new()
         .input_path(&compiled)
         .out_name(MODULE)
@@ -65,12 +63,11 @@ fn bind(workspace: &Workspace) -> Result<()> {
         .typescript(true)
         .remove_name_section(true)
         .remove_producers_section(true)
-        .generate(&fresh)
+        .generate(fresh.path())
         .context("wasm-bindgen could not read the compiled module")?;
-    // Written elsewhere and moved file by file: a web build that runs meanwhile never reads half a module.
     let folder = folder(workspace);
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    for entry in fs::read_dir(&fresh)? {
+    for entry in fs::read_dir(fresh.path())? {
         let entry = entry?;
         let place = folder.join(entry.file_name());
         fs::rename(entry.path(), &place).with_context(|| format!("cannot write {}", place.display()))?;
