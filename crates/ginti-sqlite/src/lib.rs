@@ -1,1 +1,85 @@
 //! Ginti's embedded store: SQLite, one writer, group commit.
+//!
+//! A call becomes a job for one of two queues. The writer thread takes the jobs that wait, runs them in one transaction
+//! and answers after the commit ([`Options`] say how many may wait); reader threads answer reads from the write-ahead
+//! log's snapshots, never blocked by the writer. What the jobs do is in `core`, which knows of no threads; with
+//! [`Executor::Inline`] it runs on the caller's own.
+
+mod core;
+mod error;
+mod executor;
+mod lock;
+mod schema;
+mod store;
+mod writer;
+
+use std::{num::NonZeroUsize, path::Path, time::Duration};
+
+use ginti_store::StoreError;
+
+use crate::{core::Core, executor::Runner, lock::Lock};
+
+/// How to open a database.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where the work runs.
+    pub executor: Executor,
+    /// How long a batch's receipt is remembered, to answer its repetition with the very same one.
+    pub receipts_kept: Duration,
+    /// Bound on the database file, in pages of 4 KiB; beyond it writes fail with [`StoreError::Full`].
+    pub size_pages_max: Option<u32>,
+}
+
+/// Where the work runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Executor {
+    /// On threads of the store's own: one that writes, some that read.
+    Threads {
+        /// Reader threads.
+        readers: NonZeroUsize,
+        /// Jobs that may wait in each queue; one more is answered [`StoreError::Busy`].
+        waiting_max: NonZeroUsize,
+    },
+    /// On the calling thread, one call at a time: no threads and no runtime, for simulation in virtual time.
+    Inline,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        Self { executor: Executor::default(), receipts_kept: 14 * DAY, size_pages_max: None }
+    }
+}
+
+impl Default for Executor {
+    fn default() -> Self {
+        const READERS: NonZeroUsize = NonZeroUsize::new(2).unwrap();
+        const WAITING_MAX: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
+        Self::Threads { readers: READERS, waiting_max: WAITING_MAX }
+    }
+}
+
+/// Ginti's store on one SQLite file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    runner: Runner,
+}
+
+impl SqliteStore {
+    /// Opens the database at `path`, made if there is none, and brings its schema up to date.
+    ///
+    /// [`StoreError::Locked`] if another process (or another store of this one) has it open: a file `PATH.lock` beside it
+    /// carries that lock. [`StoreError::NewerSchema`] if a newer Ginti wrote it.
+    pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        let lock = Lock::take(path)?;
+        let mut conn = schema::open_writer(path, options.size_pages_max)?;
+        schema::migrate(&mut conn)?;
+        let core = Core::new(conn, options.receipts_kept);
+        let runner = match options.executor {
+            Executor::Inline => Runner::inline(core, lock),
+            Executor::Threads { readers, waiting_max } => Runner::threads(core, lock, path, readers, waiting_max)?,
+        };
+        Ok(Self { runner })
+    }
+}

@@ -3,9 +3,11 @@
 //! One trait, small enough to read in one sitting. Every read and write names its tenant, which comes from the token
 //! alone, so that no query can reach across companies by mistake. A write that has returned `Ok` is durable.
 
+#[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
 mod model;
+mod reasons;
 
 pub use async_trait::async_trait;
 pub use error::StoreError;

@@ -12,7 +12,8 @@ use crate::Facilities;
 pub struct Ledger {
     /// Identity of the history.
     pub epoch: Epoch,
-    /// Entries in it. Every stored count (applied, superseded or late) adds one.
+    /// Entries in it: every count kept in history adds one (applied, superseded, late, or refused for its clock), and a late
+    /// one applied afterwards another.
     pub ledger_seq: u64,
 }
 
@@ -41,7 +42,9 @@ pub struct Access {
 ///    arrives after the server's clock has caught up (otherwise it could win over newer counts); a stamp already in history with
 ///    other content is refused `revision-reused`; a stamp already in history with the same content is answered as it was decided
 ///    then (`duplicate` if it was applied and still holds, `superseded` if a newer one holds, `late`, `rejected`), and nothing is written, except
-///    that a `late` entry of a session that takes counts again is applied now.
+///    that a `late` entry of a session that takes counts again, still newer than what holds, is applied now: as one more
+///    ledger entry with the same stamp, above every cursor handed out, while the late one stays in history as it was.
+///    What history says of a stamp comes before the clock: an answer once given stays.
 ///    Otherwise [`ginti_types::merge`] against the row's stamp decides: applied (or late when the session takes no counts),
 ///    or superseded; each adds one ledger entry.
 /// 6. The receipt is remembered under the batch id.

@@ -1,0 +1,300 @@
+//! Taking a batch: the order of decisions of [`Import`], the merge rule, and what both write.
+
+use ginti_store::{Import, ImportItem, Imported, Refusal};
+use ginti_types::{
+    DeviceId, Epoch, ItemContent, ItemSeqId, Outcome, Receipt, ReceiptItem, Revision, SessionStatus, Stamp, Timestamp,
+    UserLoginId, Verdict, merge,
+};
+use rusqlite::{OptionalExtension, params};
+
+use super::{
+    Core, items,
+    ledger::{epoch, ledger_seq},
+    receipts::Remembered,
+};
+use crate::error::{Fallible, corrupt};
+
+impl Core {
+    pub(crate) fn import(&mut self, import: &Import) -> Fallible<Imported> {
+        let Some(tenant) = self.interned.tenant(&self.conn, &import.access.tenant)? else {
+            return Ok(Imported::SessionNotAllowed);
+        };
+        let Some((session, takes_counts)) = self.session_of(tenant, import)? else {
+            return Ok(Imported::SessionNotAllowed);
+        };
+        let device = self.device(tenant, &import.device_id)?;
+        if device.is_some_and(|(_, revoked)| revoked) {
+            return Ok(Imported::DeviceRevoked);
+        }
+        let epoch = epoch(&self.conn)?;
+        match self.remembered(tenant, import, &epoch)? {
+            Some(Remembered::OtherContent) => return Ok(Imported::BatchIdReused),
+            Some(Remembered::Same(receipt)) => {
+                if let Some((device, _)) = device {
+                    self.touch_device(device, import.now)?;
+                }
+                return Ok(Imported::Replayed(receipt));
+            }
+            None => {}
+        }
+        let device = self.note_device(tenant, &import.device_id, device.map(|(key, _)| key), import.now)?;
+        let sender = self.interned.person(&self.conn, tenant, &import.access.user)?;
+        self.note_device_person(device, sender)?;
+        let mut taking =
+            Taking { core: self, import, tenant, session, takes_counts, device, sender, people: Vec::new() };
+        let items = import.items.iter().map(|item| taking.take(item)).collect::<Fallible<Vec<_>>>()?;
+        let receipt = self.receipt(import, epoch, items)?;
+        self.remember(tenant, import, &receipt)?;
+        Ok(Imported::Stored(receipt))
+    }
+
+    /// The session's key and whether it takes counts, if it lies where the sender may work.
+    fn session_of(&self, tenant: i64, import: &Import) -> Fallible<Option<(i64, bool)>> {
+        let sql = "SELECT session_key, status, facility_id FROM session WHERE tenant_key = ?1 AND session_id = ?2";
+        let mut statement = self.conn.prepare_cached(sql)?;
+        let mut rows = statement.query(params![tenant, import.session_id.as_str()])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let facility = row.get_ref(2)?.as_str().map_err(corrupt)?;
+        let allowed = import.access.facilities.as_ref().is_none_or(|all| all.iter().any(|id| id.as_str() == facility));
+        if !allowed {
+            return Ok(None);
+        }
+        let status = row.get_ref(1)?.as_str().map_err(corrupt)?;
+        let status = SessionStatus::from_name(status).ok_or_else(|| corrupt(status))?;
+        Ok(Some((row.get(0)?, status.takes_counts())))
+    }
+
+    fn receipt(&self, import: &Import, epoch: Epoch, items: Vec<ReceiptItem>) -> Fallible<Receipt> {
+        let ledger_seq = ledger_seq(&self.conn)?;
+        Ok(Receipt { batch_id: import.batch_id, epoch, ledger_seq, server_time: import.now, items })
+    }
+}
+
+/// A batch on its way in.
+struct Taking<'a> {
+    core: &'a mut Core,
+    import: &'a Import,
+    tenant: i64,
+    session: i64,
+    takes_counts: bool,
+    device: i64,
+    sender: i64,
+    /// Counters named by items so far, with their key if they have signed in on the device. Few: people at one device.
+    people: Vec<(UserLoginId, Option<i64>)>,
+}
+
+/// What an item is once it has a stamp.
+struct Incoming<'a> {
+    item: &'a ItemSeqId,
+    stamp: Stamp,
+    content: &'a ItemContent,
+    counted_by: Option<i64>,
+}
+
+/// A stamp that arrived before.
+struct Known {
+    ledger_seq: i64,
+    outcome: Outcome,
+    received_at: Timestamp,
+    same_content: bool,
+}
+
+impl Taking<'_> {
+    fn take(&mut self, item: &ImportItem) -> Fallible<ReceiptItem> {
+        let import = self.import;
+        match item {
+            ImportItem::Refused(refusal) => {
+                let row = refusal.import_item_seq_id.as_ref().and_then(|text| ItemSeqId::new(text.as_str()).ok());
+                let held = row.map(|row| self.held(&row)).transpose()?.flatten();
+                Ok(refused(refusal.clone(), held))
+            }
+            ImportItem::Count { item, revision, content } => {
+                let stamp = Stamp { revision: *revision, device_id: import.device_id.clone() };
+                let counted_by = match &content.counted_by_user_login_id {
+                    None => None,
+                    Some(user) => match self.seen_here(user)? {
+                        Some(key) => Some(key),
+                        None => {
+                            return Ok(refused(Refusal::attribution_not_allowed(item, user), self.held(item)?));
+                        }
+                    },
+                };
+                self.count(&Incoming { item, stamp, content, counted_by })
+            }
+        }
+    }
+
+    fn count(&mut self, incoming: &Incoming<'_>) -> Fallible<ReceiptItem> {
+        let held = self.held(incoming.item)?;
+        let ahead = Refusal::clock_ahead_ms(incoming.stamp.revision, self.import.now);
+        // A stamp equal to the held one is in history already; every other is tried as new first, the usual case.
+        let fresh = match merge(held.as_ref(), &incoming.stamp, || true) {
+            Verdict::Duplicate | Verdict::RevisionReused => None,
+            _ if ahead.is_some() => Some(Outcome::Rejected),
+            Verdict::Apply if self.takes_counts => Some(Outcome::Applied),
+            Verdict::Apply => Some(Outcome::Late),
+            Verdict::Superseded => Some(Outcome::Superseded),
+        };
+        let added = fresh.map(|outcome| self.add(incoming, outcome, None)).transpose()?.flatten();
+        let (Some(outcome), Some(ledger_seq)) = (fresh, added) else { return self.again(incoming, held) };
+        match (outcome, ahead) {
+            (Outcome::Rejected, Some(ms)) => Ok(refused(Refusal::clock_skew(incoming.item, ms), held)),
+            (Outcome::Applied, _) => self.hold(incoming, ledger_seq),
+            _ => Ok(answer(incoming.item, outcome, held)),
+        }
+    }
+
+    /// A stamp that arrived before: answered as it was decided then, as far as that still holds.
+    fn again(&mut self, incoming: &Incoming<'_>, held: Option<Stamp>) -> Fallible<ReceiptItem> {
+        let known = self.known(incoming)?;
+        if !known.same_content {
+            return Ok(refused(Refusal::revision_reused(incoming.item, incoming.stamp.revision), held));
+        }
+        if known.outcome == Outcome::Rejected {
+            let ms = Refusal::clock_ahead_ms(incoming.stamp.revision, known.received_at).unwrap_or(0);
+            return Ok(refused(Refusal::clock_skew(incoming.item, ms), held));
+        }
+        match merge(held.as_ref(), &incoming.stamp, || known.same_content) {
+            Verdict::Duplicate => Ok(answer(incoming.item, Outcome::Duplicate, held)),
+            Verdict::Superseded => Ok(answer(incoming.item, Outcome::Superseded, held)),
+            Verdict::RevisionReused => {
+                Ok(refused(Refusal::revision_reused(incoming.item, incoming.stamp.revision), held))
+            }
+            // Only a late count can be in history and still be newer than what holds.
+            Verdict::Apply if self.takes_counts => {
+                let ledger_seq = self.add(incoming, Outcome::Applied, Some(known.ledger_seq))?;
+                let ledger_seq = ledger_seq.ok_or_else(|| corrupt("a late count is applied twice"))?;
+                self.hold(incoming, ledger_seq)
+            }
+            Verdict::Apply => Ok(answer(incoming.item, Outcome::Late, held)),
+        }
+    }
+
+    /// Adds to history; none if the stamp is there already.
+    fn add(&mut self, incoming: &Incoming<'_>, outcome: Outcome, origin: Option<i64>) -> Fallible<Option<i64>> {
+        let sql = "INSERT INTO history (session_key, item_seq, revision, device_key, outcome, quantity, product_id,
+                       product_identifier, counted_at, counted_by, is_requested, location_seq_id, received_at, sent_by,
+                       batch_id, origin)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+                   ON CONFLICT (session_key, item_seq, revision, device_key) WHERE origin IS NULL DO NOTHING";
+        let content = incoming.content;
+        let conn = &self.core.conn;
+        let added = conn.prepare_cached(sql)?.execute(params![
+            self.session,
+            incoming.item.as_str(),
+            incoming.stamp.revision.get(),
+            self.device,
+            items::outcome_number(outcome),
+            content.quantity.micros(),
+            content.product_id.as_ref().map(|id| id.as_str()),
+            content.product_identifier.as_ref().map(|id| id.as_str()),
+            content.counted_at.map(Timestamp::unix_ms),
+            incoming.counted_by,
+            content.is_requested.map(items::requested_number),
+            content.location_seq_id.as_ref().map(|id| id.as_str()),
+            self.import.now.unix_ms(),
+            self.sender,
+            self.import.batch_id.as_bytes(),
+            origin,
+        ])?;
+        Ok((added == 1).then(|| conn.last_insert_rowid()))
+    }
+
+    /// Makes the count the one that holds.
+    fn hold(&mut self, incoming: &Incoming<'_>, ledger_seq: i64) -> Fallible<ReceiptItem> {
+        let sql = "INSERT INTO item (session_key, item_seq, revision, device_key, ledger_seq)
+                   VALUES (?1, ?2, ?3, ?4, ?5)
+                   ON CONFLICT DO UPDATE SET revision = excluded.revision, device_key = excluded.device_key,
+                       ledger_seq = excluded.ledger_seq";
+        self.core.conn.prepare_cached(sql)?.execute(params![
+            self.session,
+            incoming.item.as_str(),
+            incoming.stamp.revision.get(),
+            self.device,
+            ledger_seq
+        ])?;
+        Ok(answer(incoming.item, Outcome::Applied, Some(incoming.stamp.clone())))
+    }
+
+    /// The stamp that holds in the row.
+    fn held(&mut self, item: &ItemSeqId) -> Fallible<Option<Stamp>> {
+        let conn = &self.core.conn;
+        let found: Option<(u64, i64)> = conn
+            .prepare_cached("SELECT revision, device_key FROM item WHERE session_key = ?1 AND item_seq = ?2")?
+            .query_row(params![self.session, item.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let Some((revision, device)) = found else { return Ok(None) };
+        let device_id: DeviceId = if device == self.device {
+            self.import.device_id.clone()
+        } else {
+            self.core.interned.device_id(conn, device)?
+        };
+        Ok(Some(Stamp { revision: Revision::new(revision).map_err(corrupt)?, device_id }))
+    }
+
+    fn known(&self, incoming: &Incoming<'_>) -> Fallible<Known> {
+        let sql = "SELECT ledger_seq, outcome, received_at,
+                       quantity IS ?5 AND product_id IS ?6 AND product_identifier IS ?7 AND counted_at IS ?8
+                       AND counted_by IS ?9 AND is_requested IS ?10 AND location_seq_id IS ?11
+                   FROM history
+                   WHERE session_key = ?1 AND item_seq = ?2 AND revision = ?3 AND device_key = ?4 AND origin IS NULL";
+        let content = incoming.content;
+        let mut statement = self.core.conn.prepare_cached(sql)?;
+        let mut rows = statement.query(params![
+            self.session,
+            incoming.item.as_str(),
+            incoming.stamp.revision.get(),
+            self.device,
+            content.quantity.micros(),
+            content.product_id.as_ref().map(|id| id.as_str()),
+            content.product_identifier.as_ref().map(|id| id.as_str()),
+            content.counted_at.map(Timestamp::unix_ms),
+            incoming.counted_by,
+            content.is_requested.map(items::requested_number),
+            content.location_seq_id.as_ref().map(|id| id.as_str()),
+        ])?;
+        let row = rows.next()?.ok_or_else(|| corrupt("a row's count is not in history"))?;
+        Ok(Known {
+            ledger_seq: row.get(0)?,
+            outcome: items::outcome_from(row.get(1)?)?,
+            received_at: Timestamp::from_unix_ms(row.get(2)?),
+            same_content: row.get(3)?,
+        })
+    }
+
+    /// The counter's key, if this person has signed in on the device.
+    fn seen_here(&mut self, user: &UserLoginId) -> Fallible<Option<i64>> {
+        if let Some((_, key)) = self.people.iter().find(|(name, _)| name == user) {
+            return Ok(*key);
+        }
+        let sql = "SELECT person.person_key FROM person
+                   JOIN device_person ON device_person.person_key = person.person_key AND device_key = ?1
+                   WHERE tenant_key = ?2 AND user_login_id = ?3";
+        let key = self
+            .core
+            .conn
+            .prepare_cached(sql)?
+            .query_row(params![self.device, self.tenant, user.as_str()], |row| row.get(0))
+            .optional()?;
+        self.people.push((user.clone(), key));
+        Ok(key)
+    }
+}
+
+fn answer(item: &ItemSeqId, outcome: Outcome, held: Option<Stamp>) -> ReceiptItem {
+    let (revision, device_id) = held.map(|stamp| (stamp.revision, stamp.device_id)).unzip();
+    let import_item_seq_id = Some(item.as_str().to_owned());
+    ReceiptItem { import_item_seq_id, outcome, revision, device_id, code: None, detail: None }
+}
+
+fn refused(refusal: Refusal, held: Option<Stamp>) -> ReceiptItem {
+    let (revision, device_id) = held.map(|stamp| (stamp.revision, stamp.device_id)).unzip();
+    ReceiptItem {
+        import_item_seq_id: refusal.import_item_seq_id,
+        outcome: Outcome::Rejected,
+        revision,
+        device_id,
+        code: Some(refusal.code.as_str().to_owned()),
+        detail: Some(refusal.detail),
+    }
+}

@@ -1,0 +1,132 @@
+//! People, and the devices they have signed in on.
+
+use ginti_store::{DeviceSeen, Login, NewUser, Role, StoreError, User};
+use ginti_types::{DeviceId, FacilityId, TenantId, Timestamp, UserLoginId};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{
+    Core, catalogue,
+    intern::{id, need_tenant},
+    sessions::facilities_json,
+};
+use crate::error::{Fallible, corrupt};
+
+pub(crate) fn login(conn: &Connection, user: &UserLoginId) -> Fallible<Option<Login>> {
+    let sql = "SELECT user_login_id, tenant_id, account.name, role, facilities, password_hash
+               FROM account JOIN tenant USING (tenant_key) WHERE user_login_id = ?1";
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut rows = statement.query([user.as_str()])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let role: String = row.get(3)?;
+    let facilities: Option<String> = row.get(4)?;
+    let user = User {
+        id: id(row, 0, UserLoginId::new)?,
+        tenant: id(row, 1, TenantId::new)?,
+        name: row.get(2)?,
+        role: Role::from_name(&role).ok_or_else(|| corrupt(&role))?,
+        facilities: facilities
+            .map(|json| serde_json::from_str::<Vec<FacilityId>>(&json))
+            .transpose()
+            .map_err(corrupt)?,
+    };
+    Ok(Some(Login { user, password_hash: row.get(5)? }))
+}
+
+pub(crate) fn user(conn: &Connection, tenant: &TenantId, user: &UserLoginId) -> Fallible<Option<User>> {
+    Ok(login(conn, user)?.map(|login| login.user).filter(|user| user.tenant == *tenant))
+}
+
+impl Core {
+    pub(crate) fn put_user(&mut self, tenant: &TenantId, new: &NewUser) -> Fallible<()> {
+        let user = &new.user;
+        let key = need_tenant(&self.conn, tenant)?;
+        if user.tenant != *tenant {
+            return Err(StoreError::Missing(format!("user \"{}\" of tenant \"{tenant}\"", user.id)).into());
+        }
+        for facility in user.facilities.iter().flatten() {
+            catalogue::need_facility(&self.conn, key, facility)?;
+        }
+        let sql = "INSERT INTO account (user_login_id, tenant_key, name, role, facilities, password_hash)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                   ON CONFLICT DO UPDATE SET name = excluded.name, role = excluded.role,
+                       facilities = excluded.facilities, password_hash = excluded.password_hash
+                       WHERE tenant_key = excluded.tenant_key";
+        let changed = self.conn.execute(
+            sql,
+            params![
+                user.id.as_str(),
+                key,
+                user.name,
+                user.role.as_str(),
+                facilities_json(user.facilities.as_deref()),
+                new.password_hash
+            ],
+        )?;
+        if changed == 0 {
+            return Err(StoreError::Exists(format!("user \"{}\"", user.id)).into());
+        }
+        Ok(())
+    }
+
+    pub(crate) fn see_device(&mut self, tenant: &TenantId, seen: &DeviceSeen) -> Fallible<()> {
+        let tenant = need_tenant(&self.conn, tenant)?;
+        let found = self.device(tenant, &seen.device)?;
+        let device = self.note_device(tenant, &seen.device, found.map(|(key, _)| key), seen.now)?;
+        let person = self.interned.person(&self.conn, tenant, &seen.user)?;
+        self.note_device_person(device, person)?;
+        let Some(former) = &seen.former else { return Ok(()) };
+        let Some((former, false)) = self.device(tenant, former)? else { return Ok(()) };
+        let sql = "INSERT INTO device_person (device_key, person_key)
+                   SELECT ?1, person_key FROM device_person WHERE device_key = ?2
+                       AND EXISTS (SELECT 1 FROM device_person WHERE device_key = ?2 AND person_key = ?3)
+                   ON CONFLICT DO NOTHING";
+        self.conn.execute(sql, [device, former, person])?;
+        Ok(())
+    }
+
+    pub(crate) fn set_device_revoked(&mut self, tenant: &TenantId, device: &DeviceId, revoked: bool) -> Fallible<()> {
+        let tenant = need_tenant(&self.conn, tenant)?;
+        let sql = "UPDATE device SET revoked = ?3 WHERE tenant_key = ?1 AND device_id = ?2";
+        match self.conn.execute(sql, params![tenant, device.as_str(), revoked])? {
+            0 => Err(StoreError::Missing(format!("device \"{device}\"")).into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The device's key and whether it was revoked, if it was ever seen.
+    pub(super) fn device(&self, tenant: i64, device: &DeviceId) -> Fallible<Option<(i64, bool)>> {
+        let sql = "SELECT device_key, revoked FROM device WHERE tenant_key = ?1 AND device_id = ?2";
+        let mut statement = self.conn.prepare_cached(sql)?;
+        let found =
+            statement.query_row(params![tenant, device.as_str()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        Ok(found)
+    }
+
+    /// Notes the device's contact, adding the device if it is new.
+    pub(super) fn note_device(
+        &mut self,
+        tenant: i64,
+        device: &DeviceId,
+        key: Option<i64>,
+        now: Timestamp,
+    ) -> Fallible<i64> {
+        if let Some(key) = key {
+            self.touch_device(key, now)?;
+            return Ok(key);
+        }
+        let sql = "INSERT INTO device (tenant_key, device_id, first_seen, last_seen) VALUES (?1, ?2, ?3, ?3)";
+        Ok(self.conn.prepare_cached(sql)?.insert(params![tenant, device.as_str(), now.unix_ms()])?)
+    }
+
+    pub(super) fn touch_device(&mut self, device: i64, now: Timestamp) -> Fallible<()> {
+        let sql = "UPDATE device SET last_seen = ?2 WHERE device_key = ?1 AND last_seen < ?2";
+        self.conn.prepare_cached(sql)?.execute(params![device, now.unix_ms()])?;
+        Ok(())
+    }
+
+    pub(super) fn note_device_person(&mut self, device: i64, person: i64) -> Fallible<()> {
+        let sql = "INSERT INTO device_person (device_key, person_key) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+        self.conn.prepare_cached(sql)?.execute([device, person])?;
+        Ok(())
+    }
+}

@@ -1,0 +1,220 @@
+//! Where the core runs: on one writer thread and a few reader threads, or inline on the caller's own.
+
+use std::{
+    num::NonZeroUsize,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::{self, JoinHandle},
+};
+
+use ginti_store::StoreError;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    core::Core,
+    error::{Fallible, Fault},
+    lock::Lock,
+    schema,
+    writer::{Call, Task, commit_group, transact},
+};
+
+/// Items one transaction takes, about: taking everything that waits makes all clients wait together.
+const GROUP_WEIGHT_MAX: usize = 1_600;
+
+type Write = Box<dyn Task>;
+type Read = Box<dyn FnOnce(&Connection) + Send>;
+
+/// Runs reads and writes, one way or the other.
+#[derive(Debug)]
+pub(crate) enum Runner {
+    Threads(Threads),
+    Inline(Mutex<Option<(Core, Lock)>>),
+}
+
+/// The ends of both queues, until the store is closed.
+#[derive(Debug)]
+pub(crate) struct Threads {
+    queues: Mutex<Option<Queues>>,
+    running: Mutex<Vec<JoinHandle<()>>>,
+}
+
+#[derive(Clone, Debug)]
+struct Queues {
+    writes: mpsc::Sender<Write>,
+    reads: mpsc::Sender<Read>,
+}
+
+impl Runner {
+    pub(crate) fn inline(core: Core, lock: Lock) -> Self {
+        Self::Inline(Mutex::new(Some((core, lock))))
+    }
+
+    pub(crate) fn threads(
+        core: Core,
+        lock: Lock,
+        path: &Path,
+        readers: NonZeroUsize,
+        waiting_max: NonZeroUsize,
+    ) -> Fallible<Self> {
+        let connections = (0..readers.get()).map(|_| schema::open_reader(path)).collect::<Fallible<Vec<_>>>()?;
+        let (writes, waiting_writes) = mpsc::channel(waiting_max.get());
+        let (reads, waiting_reads) = mpsc::channel(waiting_max.get());
+        let waiting_reads = Arc::new(Mutex::new(waiting_reads));
+        // Readers first: the writer, joined last, then closes the last connection and the log with it.
+        let mut running = Vec::new();
+        for conn in connections {
+            let waiting = Arc::clone(&waiting_reads);
+            running.push(spawn("ginti-read", move || read_loop(&conn, &waiting))?);
+        }
+        running.push(spawn("ginti-write", move || write_loop(core, lock, waiting_writes))?);
+        let queues = Mutex::new(Some(Queues { writes, reads }));
+        Ok(Self::Threads(Threads { queues, running: Mutex::new(running) }))
+    }
+
+    /// Runs a write and waits until it is durable. `work` may run twice; only the second run then counts.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        weight: usize,
+        mut work: impl FnMut(&mut Core) -> Fallible<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        match self {
+            Self::Inline(core) => {
+                let mut core = lock(core);
+                let (core, _) = core.as_mut().ok_or(StoreError::Closed)?;
+                transact(core, |core| work(core).map_err(StoreError::from))
+            }
+            Self::Threads(threads) => {
+                let (call, reply) = Call::new(weight, work);
+                offer(&threads.queues()?.writes, Box::new(call))?;
+                answered(reply).await
+            }
+        }
+    }
+
+    /// Runs a read over one consistent state of the database.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Fallible<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        match self {
+            Self::Inline(core) => {
+                let core = lock(core);
+                let (core, _) = core.as_ref().ok_or(StoreError::Closed)?;
+                snapshot(&core.conn, work)
+            }
+            Self::Threads(threads) => {
+                let (reply, receiver) = oneshot::channel();
+                let job: Read = Box::new(move |conn| {
+                    let _ = reply.send(snapshot(conn, work));
+                });
+                offer(&threads.queues()?.reads, job)?;
+                answered(receiver).await
+            }
+        }
+    }
+
+    /// Finishes what was accepted and closes every connection.
+    pub(crate) async fn close(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Inline(core) => {
+                drop(lock(core).take());
+                Ok(())
+            }
+            Self::Threads(threads) => {
+                let running = threads.stop();
+                let (done, finished) = oneshot::channel();
+                let join = move || {
+                    let sound = running.into_iter().fold(true, |sound, thread| thread.join().is_ok() && sound);
+                    let _ = done.send(sound);
+                };
+                spawn("ginti-close", join).map_err(StoreError::from)?;
+                if finished.await.unwrap_or(false) { Ok(()) } else { Err(broken()) }
+            }
+        }
+    }
+}
+
+impl Threads {
+    fn queues(&self) -> Result<Queues, StoreError> {
+        lock(&self.queues).clone().ok_or(StoreError::Closed)
+    }
+
+    /// Lets the threads run dry; returns those that still have to end.
+    fn stop(&self) -> Vec<JoinHandle<()>> {
+        lock(&self.queues).take();
+        std::mem::take(&mut *lock(&self.running))
+    }
+}
+
+impl Drop for Threads {
+    /// A store that is dropped is closed: the file's lock must not outlive it.
+    fn drop(&mut self) {
+        for thread in self.stop() {
+            // A thread that broke has said so in the log; there is nobody left to tell.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn write_loop(mut core: Core, lock: Lock, mut waiting: mpsc::Receiver<Write>) {
+    while let Some(first) = waiting.blocking_recv() {
+        let mut weight = first.weight();
+        let mut group = vec![first];
+        while weight < GROUP_WEIGHT_MAX
+            && let Ok(next) = waiting.try_recv()
+        {
+            weight += next.weight();
+            group.push(next);
+        }
+        commit_group(&mut core, group);
+    }
+    if let Err((_, error)) = core.conn.close() {
+        tracing::error!(%error, "the database could not be closed");
+    }
+    drop(lock);
+}
+
+fn read_loop(conn: &Connection, waiting: &Mutex<mpsc::Receiver<Read>>) {
+    loop {
+        let job = lock(waiting).blocking_recv();
+        match job {
+            Some(job) => job(conn),
+            None => return,
+        }
+    }
+}
+
+fn snapshot<T>(conn: &Connection, work: impl FnOnce(&Connection) -> Fallible<T>) -> Result<T, StoreError> {
+    let transaction = Transaction::new_unchecked(conn, TransactionBehavior::Deferred).map_err(Fault::from)?;
+    let value = work(&transaction)?;
+    transaction.finish().map_err(Fault::from)?;
+    Ok(value)
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Fallible<JoinHandle<()>> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(body)
+        .map_err(|error| StoreError::Failed(format!("a thread cannot be started: {error}")).into())
+}
+
+fn offer<T>(queue: &mpsc::Sender<T>, job: T) -> Result<(), StoreError> {
+    queue.try_send(job).map_err(|error| match error {
+        mpsc::error::TrySendError::Full(_) => StoreError::Busy,
+        mpsc::error::TrySendError::Closed(_) => broken(),
+    })
+}
+
+async fn answered<T>(reply: oneshot::Receiver<Result<T, StoreError>>) -> Result<T, StoreError> {
+    reply.await.unwrap_or_else(|_| Err(broken()))
+}
+
+fn broken() -> StoreError {
+    StoreError::Failed("the database's own thread broke off; restart ginti".to_owned())
+}
+
+/// What a poisoned mutex guards here is a queue's end or a whole connection: both are sound whoever panicked.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,79 @@
+//! Opening a connection as the store needs it, and bringing a database's schema up to date.
+
+use std::path::Path;
+
+use ginti_store::StoreError;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
+
+use crate::error::{Fallible, Fault};
+
+/// "GINT": tells our files from other programs' SQLite files.
+const APPLICATION_ID: i32 = 0x4749_4e54;
+/// Each brings the schema from its index to the next version; they never change once released.
+const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_start.sql")];
+
+/// The connection that writes. Creates the file if there is none.
+pub(crate) fn open_writer(path: &Path, max_pages: Option<u32>) -> Fallible<Connection> {
+    let conn = Connection::open(path)?;
+    conn.busy_timeout(std::time::Duration::from_millis(250))?;
+    conn.pragma_update(None, "page_size", 4096)?;
+    let mode: String = conn.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(StoreError::Failed(format!(
+            "the file system under {} does not support SQLite's write-ahead log",
+            path.display()
+        ))
+        .into());
+    }
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    conn.pragma_update(None, "wal_autocheckpoint", 4000)?;
+    conn.pragma_update(None, "foreign_keys", true)?;
+    conn.pragma_update(None, "temp_store", "MEMORY")?;
+    conn.pragma_update(None, "cache_size", -65_536)?;
+    if let Some(pages) = max_pages {
+        conn.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
+    }
+    conn.set_prepared_statement_cache_capacity(128);
+    Ok(conn)
+}
+
+/// A connection that only reads, undisturbed by the writer.
+pub(crate) fn open_reader(path: &Path) -> Fallible<Connection> {
+    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    conn.busy_timeout(std::time::Duration::from_millis(250))?;
+    conn.pragma_update(None, "cache_size", -16_384)?;
+    conn.set_prepared_statement_cache_capacity(64);
+    Ok(conn)
+}
+
+/// Brings the schema to the newest version, and makes the epoch of a new database.
+pub(crate) fn migrate(conn: &mut Connection) -> Fallible<()> {
+    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+    let found: u32 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let application: i32 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: u32 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if application != APPLICATION_ID && (tables > 0 || found > 0) {
+        let text = "the file is a database of another program. Give ginti a file of its own.";
+        return Err(StoreError::Failed(text.to_owned()).into());
+    }
+    if found > known {
+        return Err(StoreError::NewerSchema { found, known }.into());
+    }
+    for (version, migration) in (1..).zip(MIGRATIONS).skip(found as usize) {
+        let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute_batch(migration)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", version)?;
+        transaction.commit()?;
+    }
+    make_epoch(conn)
+}
+
+fn make_epoch(conn: &Connection) -> Fallible<()> {
+    let there = conn.query_row("SELECT 1 FROM meta WHERE name = 'epoch'", [], |_| Ok(())).optional()?;
+    if there.is_none() {
+        let epoch = uuid::Uuid::new_v4().hyphenated().to_string();
+        conn.execute("INSERT INTO meta (name, value) VALUES ('epoch', ?1)", [epoch.as_bytes()]).map_err(Fault::from)?;
+    }
+    Ok(())
+}
