@@ -1,4 +1,4 @@
-//! No file names a place on somebody's machine.
+//! No file names a place on somebody's machine, nor lock files somebody's mirror of a registry.
 
 use super::File;
 
@@ -15,13 +15,21 @@ const PLACES: &[&str] = &[
 /// Files that may name such a place, and why: `(file, place)`.
 const LEGITIMATE: &[(&str, &str)] = &[];
 
-/// Complains of absolute paths.
+/// The lock file of the web packages, and the only registry it may name.
+const WEB_LOCK: &str = "web/package-lock.json";
+const RESOLVED: &str = "\"resolved\": \"http";
+const REGISTRY: &str = "\"resolved\": \"https://registry.npmjs.org/";
+
+/// Complains of absolute paths and mirrors.
 pub(super) fn check(file: &File) -> Vec<String> {
     let is_allowed = |place: &str| LEGITIMATE.contains(&(file.name.as_str(), place));
     let mut complaints = Vec::new();
     for (number, line) in file.text.lines().enumerate() {
         for place in PLACES.iter().filter(|place| !is_allowed(place) && names(line, place)) {
             complaints.push(file.complain(number, &format!("{place} is a place on one machine")));
+        }
+        if file.name == WEB_LOCK && line.contains(RESOLVED) && !line.contains(REGISTRY) {
+            complaints.push(file.complain(number, "is not resolved from npm's own registry"));
         }
     }
     complaints
@@ -50,5 +58,12 @@ mod tests {
         let place = PLACES[1];
         assert!(check(&File::sample("a.md", &format!("https://example.org{place}page"))).is_empty());
         assert!(check(&File::sample("a.ts", &format!("`${{base}}{place}x`"))).is_empty());
+    }
+
+    #[test]
+    fn the_web_lock_names_no_mirror() {
+        let lock = |host: &str| File::sample(WEB_LOCK, &format!("  {RESOLVED}s://{host}/vue/-/vue-3.5.0.tgz\","));
+        assert!(check(&lock("registry.npmjs.org")).is_empty());
+        assert_eq!(check(&lock("npm.example.com")).len(), 1);
     }
 }
