@@ -1,7 +1,7 @@
 //! Ginti's HTTP server: [`router`] turns a store, a clock and a configuration into the whole service.
 //!
 //! The flow of a request: `layers` (outermost first) → `routes` (the table of contents) → one handler per route, which
-//! asks [`auth`] who is calling, `http` what was sent, and the store to do it. Whatever goes wrong on the way comes out
+//! asks [`auth`] who is calling, `request` what was sent, and the store to do it. Whatever goes wrong on the way comes out
 //! as one [`ProblemResponse`]. The binary `ginti` adds the command line, the listener and the signals.
 
 mod assets;
@@ -9,10 +9,12 @@ pub mod auth;
 mod deps;
 mod digest;
 mod drain;
-mod http;
+
 mod layers;
 mod problem;
+mod request;
 mod routes;
+pub mod schema;
 mod serve;
 
 pub use assets::{AppFiles, built_app};

@@ -1,0 +1,18 @@
+//! Who is calling: passwords, access tokens, refresh tokens, and the extractor that handlers name as their first argument.
+//!
+//! Sign-in checks a password once and gives two things: a short-lived access token that says everything a request needs
+//! (so the hot path reads no database), and a refresh token in a cookie that no script can read.
+
+mod caller;
+mod hs256;
+mod password;
+mod refresh;
+mod same_origin;
+mod token;
+
+pub use caller::Caller;
+pub use password::{PasswordError, Passwords, hash_password};
+pub use token::{TokenError, TokenKeys};
+
+pub(crate) use refresh::{RefreshCookie, RefreshToken};
+pub(crate) use same_origin::SameOrigin;

@@ -1,0 +1,54 @@
+//! Extractor: who is calling, from the bearer token alone.
+
+use axum::{
+    extract::FromRequestParts,
+    http::{header, request::Parts},
+};
+use ginti_store::{Access, Role};
+use ginti_types::Code;
+
+use super::TokenError;
+use crate::{Deps, ProblemResponse};
+
+/// A signed-in person. The tenant never comes from anywhere else.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Tenant, person and facilities.
+    pub access: Access,
+    /// What the person may do.
+    pub role: Role,
+}
+
+impl FromRequestParts<Deps> for Caller {
+    type Rejection = ProblemResponse;
+
+    async fn from_request_parts(parts: &mut Parts, deps: &Deps) -> Result<Self, Self::Rejection> {
+        let token = bearer(parts)?;
+        match deps.tokens.check(token, deps.now()) {
+            Ok(granted) => {
+                tracing::Span::current().record("tenant", granted.access.tenant.as_str());
+                Ok(Self { access: granted.access, role: granted.role })
+            }
+            Err(TokenError::Expired) => Err(ProblemResponse::new(
+                Code::TokenExpired,
+                "The sign-in has expired. Renew it at /auth/refresh, or sign in again.",
+            )),
+            Err(TokenError::Invalid) => Err(invalid()),
+        }
+    }
+}
+
+fn bearer(parts: &Parts) -> Result<&str, ProblemResponse> {
+    let Some(value) = parts.headers.get(header::AUTHORIZATION) else {
+        return Err(ProblemResponse::new(
+            Code::TokenMissing,
+            "Sign in first: this needs the header \"Authorization: Bearer …\" with a token from /auth/login.",
+        ));
+    };
+    let (scheme, token) = value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or_else(invalid)?;
+    if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(invalid()) }
+}
+
+fn invalid() -> ProblemResponse {
+    ProblemResponse::new(Code::TokenInvalid, "The token is not one of this server's. Sign in again at /auth/login.")
+}

@@ -1,0 +1,136 @@
+//! What the server is made of: everything it needs from outside comes in here, so that tests and the simulator can fix
+//! the clock, the randomness and the store.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use ginti_store::Store;
+use ginti_types::Timestamp;
+
+use crate::{
+    assets::AppFiles,
+    auth::{Passwords, TokenKeys},
+    drain::Drain,
+};
+
+/// Gives the server's time.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Fills a buffer with unpredictable bytes.
+pub type Entropy = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
+
+/// Everything the router needs. Cheap to clone: handlers get a clone each.
+#[derive(Clone)]
+pub struct Deps {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// The server's time.
+    pub clock: Clock,
+    /// Randomness for refresh tokens and request ids.
+    pub entropy: Entropy,
+    /// Keys that sign and check access tokens.
+    pub tokens: Arc<TokenKeys>,
+    /// Checks passwords, a few at a time.
+    pub passwords: Passwords,
+    /// Whether the server is shutting down.
+    pub drain: Drain,
+    /// The web app's files.
+    pub app: AppFiles,
+    /// Limits and lifetimes.
+    pub config: Config,
+}
+
+impl Deps {
+    /// The time now.
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// Fresh unpredictable bytes.
+    pub fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        (self.entropy)(&mut bytes);
+        bytes
+    }
+}
+
+/// Limits and lifetimes.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How long an access token is good for, in seconds. A change of role or facilities takes effect when the token is
+    /// renewed, so this is also how stale a permission can be.
+    pub access_token_seconds: u32,
+    /// How long a sign-in lasts without a password, in milliseconds from the sign-in.
+    pub refresh_family_ms: i64,
+    /// How long after its first use a refresh token may be exchanged again, in milliseconds: its answer may have been lost.
+    pub refresh_grace_ms: i64,
+    /// How long one request may take.
+    pub request_timeout: Duration,
+    /// Requests worked on at once; more are turned away with `busy`.
+    pub requests_in_flight_max: usize,
+    /// How long `/readyz` says "not ready" before the listener closes, so that a load balancer has looked.
+    pub drain_notice: Duration,
+    /// A test aid: ends the process between commit and answer.
+    pub crash: Option<CrashAfterCommits>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            access_token_seconds: 600,
+            refresh_family_ms: 30 * 24 * 60 * 60 * 1_000,
+            refresh_grace_ms: 60 * 1_000,
+            request_timeout: Duration::from_secs(30),
+            requests_in_flight_max: 1_024,
+            drain_notice: Duration::ZERO,
+            crash: None,
+        }
+    }
+}
+
+/// Ends the process hard, as a power cut would, after the n-th import has been committed and before it is answered.
+///
+/// A device must come through that moment without losing or doubling a count; this makes the moment reproducible.
+/// `ginti serve` honours it only together with `--demo`.
+#[derive(Clone)]
+pub struct CrashAfterCommits(Arc<AtomicU64>);
+
+impl CrashAfterCommits {
+    /// Crash at the n-th commit, the first being 1.
+    pub fn new(commits: u64) -> Self {
+        Self(Arc::new(AtomicU64::new(commits)))
+    }
+
+    /// Notes a commit.
+    pub fn committed(&self) {
+        if self.0.fetch_sub(1, Ordering::SeqCst) == 1 {
+            tracing::warn!("GINTI_CRASH_AFTER_COMMITS: the process ends here, after the commit and before the answer");
+            std::process::abort();
+        }
+    }
+}
+
+impl fmt::Debug for CrashAfterCommits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "after {} commits", self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// The system's clock.
+pub fn system_clock() -> Clock {
+    Arc::new(|| {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_unix_ms(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
+    })
+}
+
+/// The operating system's randomness.
+pub fn os_entropy() -> Entropy {
+    Arc::new(|bytes| getrandom::fill(bytes).expect("the operating system gives random bytes"))
+}

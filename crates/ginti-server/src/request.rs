@@ -1,0 +1,9 @@
+//! What was sent: bodies (typed, bounded, decompressed), query and path parameters. Every fault is a problem.
+
+mod body;
+mod json;
+mod params;
+
+pub(crate) use body::{discard, read};
+pub(crate) use json::{Json, OptionalJson};
+pub(crate) use params::{Params, Segments};

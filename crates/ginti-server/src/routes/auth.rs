@@ -1,0 +1,252 @@
+//! `/auth`: sign in, renew, sign out, and who one is.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use ginti_store::{DeviceSeen, NewRefreshToken, RefreshRotation, User};
+use ginti_types::{Code, DeviceId, FacilityId, TenantId, Timestamp, UserLoginId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::openapi::SignedInErrors;
+use crate::{
+    Deps,
+    auth::{Caller, RefreshCookie, RefreshToken, SameOrigin},
+    problem::{Answer, ProblemResponse},
+    request::{self, OptionalJson},
+    schema,
+};
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = Login)]
+pub(super) struct LoginDto {
+    #[schema(example = "counter")]
+    username: String,
+    #[schema(format = Password)]
+    password: String,
+    /// The device that is signed in on: from now on it may carry this person's counts.
+    #[schema(value_type = Option<String>)]
+    device_id: Option<DeviceId>,
+}
+
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = Refresh)]
+pub(super) struct RefreshDto {
+    /// The device that is signed in on.
+    #[schema(value_type = Option<String>)]
+    device_id: Option<DeviceId>,
+    /// The id it had before it had to take a new one.
+    #[schema(value_type = Option<String>)]
+    former_device_id: Option<DeviceId>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = SignedIn)]
+pub(super) struct SignedInDto {
+    /// For `Authorization: Bearer …`.
+    access_token: String,
+    /// Seconds that the token is good for.
+    #[schema(example = 600)]
+    expires_in: u32,
+    user: UserDto,
+}
+
+/// A person.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = User)]
+pub(super) struct UserDto {
+    #[schema(value_type = String, example = "counter")]
+    user_login_id: UserLoginId,
+    #[schema(value_type = String)]
+    tenant_id: TenantId,
+    name: String,
+    /// `counter`, `lead`, `manager` or `admin`.
+    #[schema(example = "counter")]
+    role: &'static str,
+    /// Where the person works; null: in all of the tenant's facilities.
+    #[schema(value_type = Option<Vec<String>>)]
+    facility_ids: Option<Vec<FacilityId>>,
+}
+
+impl From<User> for UserDto {
+    fn from(user: User) -> Self {
+        Self {
+            user_login_id: user.id,
+            tenant_id: user.tenant,
+            name: user.name,
+            role: user.role.as_str(),
+            facility_ids: user.facilities,
+        }
+    }
+}
+
+/// Sign in
+///
+/// Sets a refresh cookie (`__Host-ginti-refresh`) that no script can read.
+#[utoipa::path(
+    post,
+    path = "/auth/login",
+    operation_id = "login",
+    tag = "auth",
+    request_body = LoginDto,
+    responses(
+        (status = 200, body = SignedInDto, description = "Signed in."),
+        (status = 400, body = schema::Problem, content_type = "application/problem+json", description = "`malformed-json`."),
+        (status = 401, body = schema::Problem, content_type = "application/problem+json", description = "`credentials-wrong`."),
+        (status = 403, body = schema::Problem, content_type = "application/problem+json",
+            description = "`not-allowed`: asked for by another site's page."),
+        (status = 415, body = schema::Problem, content_type = "application/problem+json", description = "`unsupported-media-type`."),
+        (status = 422, body = schema::Problem, content_type = "application/problem+json", description = "`field-invalid`."),
+        (status = 503, body = schema::Problem, content_type = "application/problem+json",
+            description = "`busy`, `draining`, `storage-unavailable`: come back after `Retry-After`."),
+    )
+)]
+pub(super) async fn login(
+    State(deps): State<Deps>,
+    _: SameOrigin,
+    request::Json(login): request::Json<LoginDto>,
+) -> Answer<Response> {
+    refuse_while_draining(&deps)?;
+    let known = match UserLoginId::new(login.username) {
+        Ok(name) => deps.store.login(&name).await?,
+        Err(_) => None,
+    };
+    let (user, hash) = known.map(|known| (known.user, known.password_hash)).unzip();
+    let matches = deps.passwords.matches(login.password, hash).await;
+    let Some(user) = user.filter(|_| matches) else {
+        return Err(ProblemResponse::new(Code::CredentialsWrong, "The user name or the password is wrong."));
+    };
+    let now = deps.now();
+    note_device(&deps, &user, login.device_id, None, now).await?;
+    let token = RefreshToken::new(deps.random());
+    let expires = Timestamp::from_unix_ms(now.unix_ms() + deps.config.refresh_family_ms);
+    let family = NewRefreshToken { hash: token.hash(), tenant: user.tenant.clone(), user: user.id.clone(), expires };
+    deps.store.add_refresh_token(family).await?;
+    Ok(signed_in(&deps, user, &token, expires, now))
+}
+
+/// A new access token from the refresh cookie
+///
+/// The cookie is exchanged for its successor. For a minute after that the old one works too, because its answer may have
+/// been lost; used later, the whole sign-in ends.
+#[utoipa::path(
+    post,
+    path = "/auth/refresh",
+    operation_id = "refresh",
+    tag = "auth",
+    request_body(content = Option<RefreshDto>, description = "May be left out."),
+    responses(
+        (status = 200, body = SignedInDto, description = "Renewed."),
+        (status = 401, body = schema::Problem, content_type = "application/problem+json",
+            description = "`refresh-refused`: the cookie is missing, expired, revoked or was used before. Sign in again."),
+        (status = 403, body = schema::Problem, content_type = "application/problem+json",
+            description = "`not-allowed`: asked for by another site's page."),
+        (status = 503, body = schema::Problem, content_type = "application/problem+json",
+            description = "`busy`, `draining`, `storage-unavailable`: come back after `Retry-After`."),
+    )
+)]
+pub(super) async fn refresh(
+    State(deps): State<Deps>,
+    _: SameOrigin,
+    headers: HeaderMap,
+    OptionalJson(refresh): OptionalJson<RefreshDto>,
+) -> Answer<Response> {
+    refuse_while_draining(&deps)?;
+    let presented = RefreshCookie::read(&headers).ok_or_else(|| refused("Nobody is signed in here. Sign in first."))?;
+    let (successor, now) = (RefreshToken::new(deps.random()), deps.now());
+    let rotation = deps
+        .store
+        .rotate_refresh_token(&presented.hash(), &successor.hash(), now, deps.config.refresh_grace_ms)
+        .await?;
+    let (tenant, user, expires) = match rotation {
+        RefreshRotation::Rotated { tenant, user, expires } => (tenant, user, expires),
+        RefreshRotation::Refused => return Err(refused("The sign-in has ended. Sign in again.")),
+        RefreshRotation::Reused => {
+            tracing::warn!("a refresh token was used again after its grace; its sign-in was revoked");
+            return Err(refused("The sign-in was used twice, so it was ended to be safe. Sign in again."));
+        }
+    };
+    let user = deps.store.user(&tenant, &user).await?.ok_or_else(|| refused("This user is no more. Sign in again."))?;
+    note_device(&deps, &user, refresh.device_id, refresh.former_device_id, now).await?;
+    Ok(signed_in(&deps, user, &successor, expires, now))
+}
+
+/// Sign out
+#[utoipa::path(
+    post,
+    path = "/auth/logout",
+    operation_id = "logout",
+    tag = "auth",
+    responses(
+        (status = 204, description = "Signed out; the cookie is taken away. Access tokens run out by themselves."),
+        (status = 403, body = schema::Problem, content_type = "application/problem+json",
+            description = "`not-allowed`: asked for by another site's page."),
+        (status = 503, body = schema::Problem, content_type = "application/problem+json",
+            description = "`busy`, `draining`, `storage-unavailable`: come back after `Retry-After`."),
+    )
+)]
+pub(super) async fn logout(
+    State(deps): State<Deps>,
+    _: SameOrigin,
+    headers: HeaderMap,
+    _: OptionalJson<Nothing>,
+) -> Answer<impl IntoResponse> {
+    if let Some(presented) = RefreshCookie::read(&headers) {
+        deps.store.revoke_refresh_token(&presented.hash()).await?;
+    }
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, RefreshCookie::clear())]))
+}
+
+/// Signing out says nothing; a body, if there is one, must still be JSON.
+#[derive(Default, Deserialize)]
+pub(super) struct Nothing {}
+
+/// Who you are
+#[utoipa::path(
+    get,
+    path = "/auth/me",
+    operation_id = "me",
+    tag = "auth",
+    responses((status = 200, body = UserDto, description = "As the database has it now."), SignedInErrors),
+    security(("bearer" = []))
+)]
+pub(super) async fn me(State(deps): State<Deps>, caller: Caller) -> Answer<Json<UserDto>> {
+    let user = deps.store.user(&caller.access.tenant, &caller.access.user).await?;
+    let user = user.ok_or_else(|| ProblemResponse::new(Code::TokenInvalid, "This user is no more. Sign in again."))?;
+    Ok(Json(user.into()))
+}
+
+fn refuse_while_draining(deps: &Deps) -> Answer<()> {
+    if deps.drain.has_begun() { Err(ProblemResponse::draining()) } else { Ok(()) }
+}
+
+fn refused(detail: &str) -> ProblemResponse {
+    ProblemResponse::new(Code::RefreshRefused, detail)
+}
+
+async fn note_device(
+    deps: &Deps,
+    user: &User,
+    device: Option<DeviceId>,
+    former: Option<DeviceId>,
+    now: Timestamp,
+) -> Answer<()> {
+    let Some(device) = device else { return Ok(()) };
+    let seen = DeviceSeen { device, former, user: user.id.clone(), now };
+    Ok(deps.store.see_device(&user.tenant, seen).await?)
+}
+
+fn signed_in(deps: &Deps, user: User, refresh: &RefreshToken, expires: Timestamp, now: Timestamp) -> Response {
+    let seconds = deps.config.access_token_seconds;
+    let answer =
+        SignedInDto { access_token: deps.tokens.issue(&user, now, seconds), expires_in: seconds, user: user.into() };
+    let cookie = RefreshCookie::set(refresh, expires.unix_ms() - now.unix_ms());
+    ([(header::SET_COOKIE, cookie)], Json(answer)).into_response()
+}

@@ -1,0 +1,76 @@
+//! `/openapi.json`: the document that follows from the route table, and the answers that many routes share.
+
+use std::{collections::BTreeMap, sync::OnceLock};
+
+use axum::{http::header, response::IntoResponse};
+use utoipa::{
+    IntoResponses, OpenApi, ToSchema,
+    openapi::{
+        ContentBuilder, Ref, RefOr, Response, ResponseBuilder,
+        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
+};
+
+use crate::schema;
+
+/// What the table does not say.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Ginti",
+        description = "Offline-first inventory counting: every count reaches the server exactly once in effect. \
+                       Every error is `application/problem+json` (RFC 9457) with a stable `code`.",
+    ),
+    components(schemas(schema::Problem, schema::FieldError, schema::Receipt, schema::ReceiptItem)),
+    tags(
+        (name = "auth", description = "Signing in and out"),
+        (name = "counts", description = "Sending counts"),
+        (name = "sessions", description = "Counting sessions and what was counted in them"),
+        (name = "catalogue", description = "Products"),
+        (name = "operators", description = "For whatever watches the process"),
+    )
+)]
+struct Frame;
+
+/// The OpenAPI document as JSON text.
+pub fn document() -> &'static str {
+    static DOCUMENT: OnceLock<String> = OnceLock::new();
+    DOCUMENT.get_or_init(|| {
+        let mut document = Frame::openapi();
+        document.merge(super::table().into_openapi());
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        document.to_pretty_json().expect("the document is always JSON") + "\n"
+    })
+}
+
+/// This description
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    operation_id = "openapi",
+    tag = "operators",
+    responses((status = 200, description = "The OpenAPI document.", content_type = "application/json"))
+)]
+pub(super) async fn serve() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache")], document())
+}
+
+/// Answers of every route that needs a signed-in person.
+pub(super) struct SignedInErrors;
+
+impl IntoResponses for SignedInErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        BTreeMap::from([
+            ("401".to_owned(), problem("`token-missing`, `token-expired` (renew at /auth/refresh), `token-invalid`.")),
+            ("503".to_owned(), problem("`busy`, `draining`, `storage-unavailable`: come back after `Retry-After`.")),
+        ])
+    }
+}
+
+fn problem(description: &str) -> RefOr<Response> {
+    let schema = Ref::from_schema_name(schema::Problem::name());
+    let content = ContentBuilder::new().schema(Some(schema)).build();
+    ResponseBuilder::new().description(description).content("application/problem+json", content).build().into()
+}
