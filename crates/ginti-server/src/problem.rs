@@ -100,7 +100,7 @@ impl From<StoreError> for ProblemResponse {
                 (Code::InternalError, "The server could not do this. The operator's log says why.")
             }
         };
-        tracing::error!(error = %error, code = code.as_str(), "the store refused");
+        tracing::error!(?error, code = code.as_str(), "the store refused");
         Self::new(code, detail)
     }
 }

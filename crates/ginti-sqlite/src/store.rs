@@ -119,6 +119,11 @@ impl Store for SqliteStore {
         self.runner.read(move |conn| people::user(conn, &tenant, &user)).await
     }
 
+    async fn users(&self, tenant: &TenantId) -> Result<Vec<User>, StoreError> {
+        let tenant = tenant.clone();
+        self.runner.read(move |conn| people::users(conn, &tenant)).await
+    }
+
     async fn see_device(&self, tenant: &TenantId, seen: DeviceSeen) -> Result<(), StoreError> {
         let tenant = tenant.clone();
         self.runner.write(1, move |core| core.see_device(&tenant, &seen)).await

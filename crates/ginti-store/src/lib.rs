@@ -88,6 +88,8 @@ pub trait Store: Send + Sync + 'static {
     async fn login(&self, user: &UserLoginId) -> Result<Option<Login>, StoreError>;
     /// The user as the tenant's other calls need it: name, role, facilities.
     async fn user(&self, tenant: &TenantId, user: &UserLoginId) -> Result<Option<User>, StoreError>;
+    /// The tenant's users, by name.
+    async fn users(&self, tenant: &TenantId) -> Result<Vec<User>, StoreError>;
 
     /// Notes that a user signed in on a device, so that the device may carry this person's counts. A device that took a
     /// new id hands over the people of its former one, provided this user is among them.

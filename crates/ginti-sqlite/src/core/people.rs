@@ -2,7 +2,7 @@
 
 use ginti_store::{DeviceSeen, Login, NewUser, Role, StoreError, User};
 use ginti_types::{DeviceId, FacilityId, TenantId, Timestamp, UserLoginId};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
     Core, catalogue,
@@ -12,14 +12,33 @@ use super::{
 use crate::error::{Fallible, corrupt};
 
 pub(crate) fn login(conn: &Connection, user: &UserLoginId) -> Fallible<Option<Login>> {
-    let sql = "SELECT user_login_id, tenant_id, account.name, role, facilities, password_hash
-               FROM account JOIN tenant USING (tenant_key) WHERE user_login_id = ?1";
-    let mut statement = conn.prepare_cached(sql)?;
+    let mut statement = conn.prepare_cached(&format!("{SELECT_USER} WHERE user_login_id = ?1"))?;
     let mut rows = statement.query([user.as_str()])?;
     let Some(row) = rows.next()? else { return Ok(None) };
+    Ok(Some(Login { user: read_user(row)?, password_hash: row.get(5)? }))
+}
+
+pub(crate) fn users(conn: &Connection, tenant: &TenantId) -> Fallible<Vec<User>> {
+    let mut statement = conn.prepare_cached(&format!("{SELECT_USER} WHERE tenant_id = ?1 ORDER BY user_login_id"))?;
+    let mut rows = statement.query([tenant.as_str()])?;
+    let mut users = Vec::new();
+    while let Some(row) = rows.next()? {
+        users.push(read_user(row)?);
+    }
+    Ok(users)
+}
+
+pub(crate) fn user(conn: &Connection, tenant: &TenantId, user: &UserLoginId) -> Fallible<Option<User>> {
+    Ok(login(conn, user)?.map(|login| login.user).filter(|user| user.tenant == *tenant))
+}
+
+const SELECT_USER: &str = "SELECT user_login_id, tenant_id, account.name, role, facilities, password_hash
+                           FROM account JOIN tenant USING (tenant_key)";
+
+fn read_user(row: &Row<'_>) -> Fallible<User> {
     let role: String = row.get(3)?;
     let facilities: Option<String> = row.get(4)?;
-    let user = User {
+    Ok(User {
         id: id(row, 0, UserLoginId::new)?,
         tenant: id(row, 1, TenantId::new)?,
         name: row.get(2)?,
@@ -28,12 +47,7 @@ pub(crate) fn login(conn: &Connection, user: &UserLoginId) -> Fallible<Option<Lo
             .map(|json| serde_json::from_str::<Vec<FacilityId>>(&json))
             .transpose()
             .map_err(corrupt)?,
-    };
-    Ok(Some(Login { user, password_hash: row.get(5)? }))
-}
-
-pub(crate) fn user(conn: &Connection, tenant: &TenantId, user: &UserLoginId) -> Fallible<Option<User>> {
-    Ok(login(conn, user)?.map(|login| login.user).filter(|user| user.tenant == *tenant))
+    })
 }
 
 impl Core {

@@ -1,1 +1,50 @@
-fn main() {}
+//! The `ginti` command: the server and its tools. Each subcommand is one file; what they share is in `database` and `log`.
+
+mod database;
+mod demo;
+
+mod log;
+mod serve;
+mod user;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Offline-first inventory counting: every count reaches the server exactly once in effect.
+#[derive(Parser)]
+#[command(name = "ginti", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server
+    Serve(Box<serve::ServeArguments>),
+    /// Add and change the people who may sign in
+    #[command(subcommand)]
+    User(user::UserCommand),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(anyhow::Error::from).and_then(
+        |runtime| {
+            runtime.block_on(async {
+                match arguments.command {
+                    Command::Serve(arguments) => serve::run(*arguments).await,
+                    Command::User(command) => user::run(command).await,
+                }
+            })
+        },
+    );
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ginti: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

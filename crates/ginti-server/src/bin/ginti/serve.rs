@@ -1,0 +1,141 @@
+//! `ginti serve`: opens the database, listens, and drains when told to stop.
+
+use std::{io::Write, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use ginti_server::{
+    Config, CrashAfterCommits, Deps, Drain, auth::Passwords, auth::TokenKeys, built_app, os_entropy, serve,
+    system_clock,
+};
+use ginti_store::Store;
+use tokio::{net::TcpListener, signal};
+
+use crate::{
+    database::DatabaseArguments,
+    demo,
+    log::{self, LogFormat},
+};
+
+/// Run the server
+///
+/// Serves the web app, the endpoints and their description (/openapi.json) until it gets an interrupt or a SIGTERM. It then
+/// says "not ready" at /readyz, takes no new counts, finishes the requests under way and closes the database. A second
+/// signal ends it at once; nothing that was confirmed is lost by that either.
+#[derive(Args)]
+pub(crate) struct ServeArguments {
+    /// Where to listen; port 0 takes any free port
+    #[arg(long, value_name = "ADDR", env = "GINTI_LISTEN", default_value = "127.0.0.1:7788")]
+    listen: SocketAddr,
+
+    #[command(flatten)]
+    database: DatabaseArguments,
+
+    /// Fill an empty database with a store, people, products and counts to try things with
+    ///
+    /// Listens on this machine only. The password of all demo users is $GINTI_DEMO_PASSWORD, else one is made up and
+    /// printed; it stays the same until the variable says otherwise.
+    #[arg(long)]
+    demo: bool,
+
+    /// With --demo: take the products from this Shopify product export instead of making some up
+    #[arg(long, value_name = "FILE.csv", requires = "demo")]
+    products: Option<PathBuf>,
+
+    /// How long an access token is good for; a change of role or facilities takes effect within this time
+    #[arg(long, value_name = "N", env = "GINTI_ACCESS_TOKEN_SECONDS", default_value_t = 600,
+        value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    access_token_seconds: u32,
+
+    /// How long /readyz says "not ready" before the listener closes; give it your load balancer's probe interval
+    #[arg(long, value_name = "N", env = "GINTI_DRAIN_NOTICE_SECONDS", default_value_t = 0,
+        value_parser = clap::value_parser!(u64).range(0..=300))]
+    drain_notice_seconds: u64,
+
+    /// How log lines look [default: text on a terminal, else json]
+    #[arg(long, value_name = "FORMAT", env = "GINTI_LOG_FORMAT")]
+    log_format: Option<LogFormat>,
+
+    /// With --demo, for tests: end the process hard after the N-th import is stored and before it is answered
+    #[arg(long, value_name = "N", env = "GINTI_CRASH_AFTER_COMMITS",
+        value_parser = clap::value_parser!(u64).range(1..))]
+    crash_after_commits: Option<u64>,
+}
+
+/// Runs until stopped.
+pub(crate) async fn run(arguments: ServeArguments) -> Result<()> {
+    if arguments.demo && !arguments.listen.ip().is_loopback() {
+        bail!(
+            "--demo listens on this machine only, because its passwords are known: use --listen 127.0.0.1:{}",
+            arguments.listen.port()
+        );
+    }
+    log::begin(arguments.log_format, if arguments.demo { "warn" } else { "info" });
+    let store = arguments.database.open()?;
+    let demo = match arguments.demo {
+        true => Some(demo::prepare(store.as_ref(), arguments.products.as_deref()).await?),
+        false => None,
+    };
+    let listener =
+        TcpListener::bind(arguments.listen).await.with_context(|| format!("cannot listen on {}", arguments.listen))?;
+    let url = format!("http://{}", listener.local_addr().context("the listener has no address")?);
+    let deps = deps(store, &arguments).await?;
+
+    // Tests and scripts read this line to learn the port; whoever reads it may go away.
+    let mut stdout = std::io::stdout();
+    let _ = writeln!(stdout, "listening on {url}");
+    if let Some(demo) = demo {
+        let _ = writeln!(stdout, "{}", demo.welcome(&url));
+    }
+    let _ = stdout.flush();
+    tracing::info!(url, "listening");
+    serve(listener, deps, stop_signal()).await.context("the server ended with an error")
+}
+
+async fn deps(store: Arc<dyn Store>, arguments: &ServeArguments) -> Result<Deps> {
+    let entropy = os_entropy();
+    let mut fresh_key = [0; 32];
+    entropy(&mut fresh_key);
+    let tokens = TokenKeys::from_store(store.as_ref(), fresh_key).await.context("cannot read the token key")?;
+    let config = Config {
+        access_token_seconds: arguments.access_token_seconds,
+        drain_notice: Duration::from_secs(arguments.drain_notice_seconds),
+        crash: arguments.crash_after_commits.filter(|_| arguments.demo).map(CrashAfterCommits::new),
+        ..Config::default()
+    };
+    Ok(Deps {
+        store,
+        clock: system_clock(),
+        entropy,
+        tokens: Arc::new(tokens),
+        passwords: Passwords::default(),
+        drain: Drain::default(),
+        app: built_app(),
+        config,
+    })
+}
+
+/// Done at the first interrupt or SIGTERM. From then on a second one ends the process at once.
+async fn stop_signal() {
+    one_signal().await;
+    tokio::spawn(async {
+        one_signal().await;
+        eprintln!("ginti: stopped at once");
+        std::process::exit(130);
+    });
+}
+
+#[cfg(unix)]
+async fn one_signal() {
+    let mut terminate =
+        signal::unix::signal(signal::unix::SignalKind::terminate()).expect("SIGTERM can be listened for");
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = signal::ctrl_c() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn one_signal() {
+    let _ = signal::ctrl_c().await;
+}
