@@ -3,7 +3,10 @@
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use time::{
+    OffsetDateTime,
+    format_description::well_known::{Rfc2822, Rfc3339},
+};
 
 /// The text is not an RFC 3339 time between the years 1970 and 9999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,7 +32,15 @@ impl Timestamp {
 
     /// Parses RFC 3339 text.
     pub fn parse(text: &str) -> Result<Self, TimestampError> {
-        let moment = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| TimestampError)?;
+        Self::from_moment(OffsetDateTime::parse(text, &Rfc3339).map_err(|_| TimestampError)?)
+    }
+
+    /// Parses an HTTP date (RFC 9110, 5.6.7) such as `Sun, 22 Nov 2026 09:14:03 GMT`.
+    pub fn parse_http_date(text: &str) -> Result<Self, TimestampError> {
+        Self::from_moment(OffsetDateTime::parse(text, &Rfc2822).map_err(|_| TimestampError)?)
+    }
+
+    fn from_moment(moment: OffsetDateTime) -> Result<Self, TimestampError> {
         let ms = i64::try_from(moment.unix_timestamp_nanos().div_euclid(1_000_000)).map_err(|_| TimestampError)?;
         if (0..YEAR_10000_MS).contains(&ms) { Ok(Self(ms)) } else { Err(TimestampError) }
     }
@@ -73,6 +84,8 @@ mod tests {
     fn offsets_become_utc_and_finer_digits_are_cut() {
         let time = Timestamp::parse("2026-11-22T10:14:03.1209+01:00").unwrap();
         assert_eq!(time.to_string(), "2026-11-22T09:14:03.120Z");
+        let date = Timestamp::parse_http_date("Sun, 22 Nov 2026 09:14:03 GMT").unwrap();
+        assert_eq!(date.to_string(), "2026-11-22T09:14:03.000Z");
         assert_eq!(Timestamp::parse("yesterday"), Err(TimestampError));
         assert_eq!(Timestamp::parse("1969-12-31T23:59:59Z"), Err(TimestampError));
     }

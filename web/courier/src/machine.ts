@@ -122,7 +122,7 @@ export interface BatcherCalls {
     }
     out: { device: DeviceRecord; item: ItemRecord; scan: ScanRecord }
   }
-  /** Takes back, cuts, or waits. `saved`: items with truth 'saved' (at most `planItemsMax`, oldest revision first); `open`: deliveries in state 'cut' or 'custody', and `heldItems`: items with truth 'sending'.
+  /** Takes back, cuts, or waits. `saved`: items with truth 'saved' (at most 2,000, oldest revision first); `open`: deliveries in state 'cut', 'custody' or 'answered', and `heldItems`: items with truth 'sending'.
    *  Put `device`, `items`, `deliveries` in the same transaction, then hand over each of `sends`. `wakeAt`: call again then with 'tick' (null: nothing to wait for). */
   plan: {
     in: { now: number; trigger: Trigger; device: DeviceRecord; saved: ItemRecord[]; open: DeliveryRecord[]; heldItems: ItemRecord[]; entropy: number[] }
@@ -189,6 +189,7 @@ export interface CourierRecord {
   gate: 'open' | 'closed'
   gateProbeAt: number
   gateFailures: number
+  failedEntry: number
   lastAttemptAt: number | null
   lastContactAt: number | null
   lastError: ErrorNote | null
@@ -212,6 +213,7 @@ export type CourierEvent =
   | { failed: { entry: number; failure: 'network' | 'timeout' } }
   | { refreshed: { result: 'ok' | 'denied' | 'unreachable'; realm: string | null } }
 
+/** The host forgets its token when asked to `refresh`. */
 /** Carried out in order. The durable ones (persist, note, settle) come before the one that ends the list: send, refresh, wait or idle. */
 export type CourierEffect =
   | { persist: { record: CourierRecord } }

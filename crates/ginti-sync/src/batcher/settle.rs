@@ -1,0 +1,340 @@
+//! What the server answered, turned into truth per row: by revision, never by time or by "the request returned".
+
+use std::collections::BTreeMap;
+
+use ginti_types::{Clock, Code, Epoch, Outcome, Problem, Receipt, ReceiptItem, Revision, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{Batcher, identity};
+use crate::{
+    Entropy, Moment,
+    record::{Answer, DeliveryRecord, DeliveryState, DeviceRecord, ErrorNote, ItemProblem, ItemRecord, SentItem},
+};
+
+/// Input of [`Batcher::settle`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Settle {
+    /// The device's clock.
+    pub now: Moment,
+    /// This device.
+    pub device: DeviceRecord,
+    /// A delivery in state `answered`.
+    pub delivery: DeliveryRecord,
+    /// The rows it names, as they are now.
+    pub items: Vec<ItemRecord>,
+    /// Random bytes: 32 or more.
+    pub entropy: Vec<u8>,
+}
+
+/// Output of [`Batcher::settle`]. Put device, items and delivery in one transaction.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Settled {
+    /// To put.
+    pub device: DeviceRecord,
+    /// To put.
+    pub items: Vec<ItemRecord>,
+    /// To put.
+    pub delivery: DeliveryRecord,
+    /// The server was wiped or restored: put [`Batcher::unconfirm`] of all own rows in the same transaction.
+    pub epoch_changed: bool,
+    /// Plan with `settled` now.
+    pub plan_now: bool,
+    /// Another device wrote one of these rows: fetch the session's rows.
+    pub refetch: bool,
+}
+
+/// Input of [`Batcher::seen`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Seen {
+    /// The device's clock.
+    pub now: Moment,
+    /// This device.
+    pub device: DeviceRecord,
+    /// Of the answer.
+    pub epoch: Epoch,
+    /// Of the answer.
+    pub ledger_seq: u64,
+    /// Of the answer.
+    pub server_time: Timestamp,
+}
+
+/// Output of [`Batcher::seen`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SeenOut {
+    /// To put.
+    pub device: DeviceRecord,
+    /// As at [`Settled::epoch_changed`].
+    pub epoch_changed: bool,
+}
+
+/// Input of [`Batcher::unconfirm`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Unconfirm {
+    /// All rows made on this device.
+    pub items: Vec<ItemRecord>,
+}
+
+/// Output of [`Batcher::unconfirm`]: to put.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Unconfirmed {
+    /// The rows, dirty again.
+    pub items: Vec<ItemRecord>,
+}
+
+/// How a server's answer fits what was known of its history.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum History {
+    Same,
+    /// Wiped or restored.
+    Changed,
+    /// An answer of a former history that arrives after the change was noticed.
+    Former,
+}
+
+impl Batcher {
+    /// Settles an answered delivery.
+    pub fn settle(&self, input: Settle) -> Settled {
+        let Settle { now, mut device, mut delivery, mut items, entropy } = input;
+        let Some(answer) = delivery.answer.take() else {
+            return Settled {
+                device,
+                items: Vec::new(),
+                delivery,
+                epoch_changed: false,
+                plan_now: false,
+                refetch: false,
+            };
+        };
+        let mut result = Effect::default();
+        device.last_contact_at = Some(answer.at);
+        match receipt_of(&answer, &delivery) {
+            Some(receipt) => match observe(&mut device, &receipt.epoch, receipt.ledger_seq, receipt.server_time) {
+                History::Former => result.plan_now = true,
+                history => {
+                    result.epoch_changed = history == History::Changed;
+                    if !answer.replayed {
+                        device.skew_ms = receipt.server_time.unix_ms().saturating_sub(answer.at.0);
+                    }
+                    device.last_error = None;
+                    device.batch_items_max = (device.batch_items_max * 2).min(self.config.batch_items_max);
+                    self.take_receipt(now, &mut device, &delivery, &receipt, &mut items, &entropy, &mut result);
+                }
+            },
+            None => self.take_refusal(now, &mut device, &delivery, &answer, &mut items, &mut result),
+        }
+        for item in &mut items {
+            item.release(&delivery.batch_id);
+        }
+        delivery.state = DeliveryState::Settled;
+        delivery.settled_at = Some(now);
+        Settled {
+            plan_now: result.plan_now || result.epoch_changed || device.backlog,
+            device,
+            items,
+            delivery,
+            epoch_changed: result.epoch_changed,
+            refetch: result.refetch,
+        }
+    }
+
+    /// Takes note of the epoch, ledger and time in any other answer of the server.
+    pub fn seen(&self, input: Seen) -> SeenOut {
+        let Seen { now, mut device, epoch, ledger_seq, server_time } = input;
+        let history = observe(&mut device, &epoch, ledger_seq, server_time);
+        if history != History::Former {
+            device.skew_ms = server_time.unix_ms().saturating_sub(now.0);
+            device.last_contact_at = Some(now);
+        }
+        SeenOut { device, epoch_changed: history == History::Changed }
+    }
+
+    /// The server no longer has what it confirmed: everything made here is dirty again.
+    pub fn unconfirm(&self, input: Unconfirm) -> Unconfirmed {
+        let mut items = input.items;
+        for item in items.iter_mut().filter(|item| item.own) {
+            item.confirmed = None;
+            item.late = false;
+            item.refresh_truth();
+        }
+        Unconfirmed { items }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one decision, and each is a different thing")]
+    fn take_receipt(
+        &self,
+        now: Moment,
+        device: &mut DeviceRecord,
+        delivery: &DeliveryRecord,
+        receipt: &Receipt,
+        items: &mut [ItemRecord],
+        entropy: &[u8],
+        result: &mut Effect,
+    ) {
+        let mut entropy = Entropy::new(entropy);
+        let mut rows: BTreeMap<_, _> = items.iter_mut().map(|item| (item.import_item_seq_id.clone(), item)).collect();
+        for (sent, told) in delivery.items.iter().zip(&receipt.items) {
+            let Some(item) = rows.get_mut(&sent.import_item_seq_id) else { continue };
+            if told.outcome.is_durable() {
+                confirm(item, sent, told, device, result);
+                continue;
+            }
+            let code = told.code.as_deref().and_then(Code::from_name);
+            if item.revision != sent.revision {
+                // Counted again meanwhile: the refused revision is history, the newer one goes its own way.
+                result.plan_now = true;
+                continue;
+            }
+            match code {
+                Some(Code::ClockSkew) if item.restamps < self.config.restamps_max => {
+                    // The clock ran ahead of the server's: start over from the server's time.
+                    set_back_clock(device, now);
+                    again(device, item, now, result);
+                }
+                Some(Code::RevisionReused) if item.restamps < self.config.restamps_max => {
+                    if delivery.device_id == device.device_id {
+                        identity::renew(device, &mut entropy);
+                    }
+                    again(device, item, now, result);
+                }
+                _ => refuse(item, sent.revision, told.code.as_deref(), told.detail.as_deref(), now, device),
+            }
+        }
+    }
+
+    /// An answer without a receipt: the whole batch was refused.
+    fn take_refusal(
+        &self,
+        now: Moment,
+        device: &mut DeviceRecord,
+        delivery: &DeliveryRecord,
+        answer: &Answer,
+        items: &mut [ItemRecord],
+        result: &mut Effect,
+    ) {
+        let problem: Option<Problem> = serde_json::from_str(&answer.body).ok();
+        let (code, detail) = problem.map_or_else(
+            || ("refused".to_owned(), format!("The server refused the batch (status {}).", answer.status)),
+            |problem| (problem.code, problem.detail),
+        );
+        device.last_error = Some(ErrorNote { code: code.clone(), detail: detail.clone(), at: now });
+        match answer.status {
+            // Dropped at the sign-in, or an id clash that a fresh batch does not have: cut again on the cadence.
+            401 | 409 => {}
+            // Something in the batch spoils it: halve until it stands alone. The good ones get through on the way.
+            400 | 413 | 415 | 422 if delivery.items.len() > 1 => {
+                device.batch_items_max = (delivery.items.len() / 2).max(1);
+                device.backlog = true;
+                result.plan_now = true;
+            }
+            _ => {
+                for sent in &delivery.items {
+                    let row = items.iter_mut().find(|item| item.import_item_seq_id == sent.import_item_seq_id);
+                    if let Some(item) = row.filter(|item| item.revision == sent.revision) {
+                        refuse(item, sent.revision, Some(&code), Some(&detail), now, device);
+                    }
+                }
+                device.batch_items_max = (device.batch_items_max * 2).min(self.config.batch_items_max);
+                result.plan_now = true;
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Effect {
+    epoch_changed: bool,
+    plan_now: bool,
+    refetch: bool,
+}
+
+/// The receipt in an answer, if it is one and belongs to this delivery.
+fn receipt_of(answer: &Answer, delivery: &DeliveryRecord) -> Option<Receipt> {
+    let receipt = match answer.status {
+        200 => serde_json::from_str::<Receipt>(&answer.body).ok(),
+        422 => serde_json::from_str::<Problem>(&answer.body).ok().and_then(|problem| problem.receipt),
+        _ => None,
+    }?;
+    let matches = receipt.batch_id == delivery.batch_id && receipt.items.len() == delivery.items.len();
+    matches.then_some(receipt)
+}
+
+fn confirm(item: &mut ItemRecord, sent: &SentItem, told: &ReceiptItem, device: &mut DeviceRecord, result: &mut Effect) {
+    item.confirmed = item.confirmed.max(Some(sent.revision));
+    item.restamps = 0;
+    if item.revision == sent.revision {
+        item.late = told.outcome == Outcome::Late;
+    }
+    if told.outcome == Outcome::Superseded
+        && let Some(holds) = told.revision
+    {
+        observe_revision(device, holds);
+        result.refetch = true;
+    }
+}
+
+fn refuse(
+    item: &mut ItemRecord,
+    revision: Revision,
+    code: Option<&str>,
+    detail: Option<&str>,
+    now: Moment,
+    device: &mut DeviceRecord,
+) {
+    let code = code.unwrap_or("refused").to_owned();
+    let detail = detail.unwrap_or("The server refused this count and gave no reason.").to_owned();
+    device.last_error = Some(ErrorNote { code: code.clone(), detail: detail.clone(), at: now });
+    item.problem = Some(ItemProblem { code, detail, at: now, revision });
+}
+
+/// Stamps the row anew so that it goes out again. The first few times at once, then on the cadence: a server whose own clock
+/// is wrong must not be hammered.
+fn again(device: &mut DeviceRecord, item: &mut ItemRecord, now: Moment, result: &mut Effect) {
+    identity::restamp(device, item, now);
+    item.restamps += 1;
+    if item.restamps <= 2 {
+        device.backlog = true;
+        result.plan_now = true;
+    }
+}
+
+fn set_back_clock(device: &mut DeviceRecord, now: Moment) {
+    let wall = Revision::from_unix_ms(device.server_ms(now));
+    if device.clock.last().is_some_and(|last| last.unix_ms() > wall.unix_ms()) {
+        device.clock = Clock::after(wall);
+    }
+}
+
+/// Moves the clock past a revision from elsewhere, unless that runs further ahead than the server would accept.
+pub(super) fn observe_revision(device: &mut DeviceRecord, seen: Revision) {
+    let server_ms = device.server_time.map_or(i64::MAX, Timestamp::unix_ms);
+    let bound = server_ms.saturating_add(i64::try_from(ginti_types::limits::CLOCK_AHEAD_MS_MAX).unwrap_or(i64::MAX));
+    if seen.unix_ms() <= bound {
+        device.clock.observe(seen);
+    }
+}
+
+fn observe(device: &mut DeviceRecord, epoch: &Epoch, ledger_seq: u64, server_time: Timestamp) -> History {
+    let later = device.server_time.is_none_or(|seen| server_time > seen);
+    let other_epoch = device.epoch.as_ref().is_some_and(|known| known != epoch);
+    // The same epoch with a shorter ledger at a later time: the file was put back from a copy.
+    let shorter = device.epoch.is_some() && later && ledger_seq < device.ledger_seq;
+    let history = match (other_epoch, later) {
+        (true, false) => History::Former,
+        (true, true) => History::Changed,
+        (false, _) if shorter => History::Changed,
+        (false, _) => History::Same,
+    };
+    if history == History::Changed {
+        device.epoch = None;
+        device.ledger_seq = 0;
+    }
+    if history != History::Former {
+        device.epoch = Some(epoch.clone());
+        device.ledger_seq = device.ledger_seq.max(ledger_seq);
+        device.server_time = device.server_time.max(Some(server_time));
+    }
+    history
+}
