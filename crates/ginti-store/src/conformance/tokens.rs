@@ -1,0 +1,78 @@
+//! Refresh tokens: rotation, grace, reuse.
+
+use ginti_types::Timestamp;
+
+use super::{
+    Fixture,
+    world::{NOW_MS, at, person, tenant, world},
+};
+use crate::{NewRefreshToken, RefreshRotation, Store};
+
+const GRACE_MS: i64 = 30_000;
+const END_MS: i64 = NOW_MS + 1_000_000;
+
+fn token(name: u8) -> [u8; 32] {
+    [name; 32]
+}
+
+async fn begin(store: &dyn Store, name: u8) {
+    let (tenant, user) = (tenant("acme"), person("ann"));
+    store.add_refresh_token(NewRefreshToken { hash: token(name), tenant, user, expires: at(END_MS) }).await.unwrap();
+}
+
+async fn rotate(store: &dyn Store, from: u8, to: u8, now: Timestamp) -> RefreshRotation {
+    store.rotate_refresh_token(&token(from), &token(to), now, GRACE_MS).await.unwrap()
+}
+
+fn rotated() -> RefreshRotation {
+    RefreshRotation::Rotated { tenant: tenant("acme"), user: person("ann"), expires: at(END_MS) }
+}
+
+/// Each token gives the next, and the family's end does not move.
+pub async fn a_token_rotates_along_its_family(fixture: &dyn Fixture) {
+    let store = world(fixture).await;
+    begin(&*store, 1).await;
+    for step in 1..6 {
+        assert_eq!(rotate(&*store, step, step + 1, at(NOW_MS + i64::from(step) * 100_000)).await, rotated());
+    }
+}
+
+/// An answer lost on the way: the same token again gives another successor, and both go on.
+pub async fn within_the_grace_a_token_is_exchanged_again(fixture: &dyn Fixture) {
+    let store = world(fixture).await;
+    begin(&*store, 1).await;
+    assert_eq!(rotate(&*store, 1, 2, at(NOW_MS)).await, rotated());
+    assert_eq!(rotate(&*store, 1, 3, at(NOW_MS + GRACE_MS)).await, rotated());
+    assert_eq!(rotate(&*store, 3, 4, at(NOW_MS + GRACE_MS)).await, rotated());
+    assert_eq!(rotate(&*store, 2, 5, at(NOW_MS + GRACE_MS)).await, rotated());
+}
+
+/// A token used again late was stolen, or its thief's successor was: nobody of the family goes on; others do.
+pub async fn after_the_grace_reuse_revokes_the_family(fixture: &dyn Fixture) {
+    let store = world(fixture).await;
+    begin(&*store, 1).await;
+    begin(&*store, 11).await;
+    assert_eq!(rotate(&*store, 1, 2, at(NOW_MS)).await, rotated());
+    assert_eq!(rotate(&*store, 1, 3, at(NOW_MS + 10)).await, rotated(), "the grace is counted from the first use");
+    assert_eq!(rotate(&*store, 1, 4, at(NOW_MS + GRACE_MS + 1)).await, RefreshRotation::Reused);
+    for name in 1..=4 {
+        assert_eq!(rotate(&*store, name, 20 + name, at(NOW_MS + GRACE_MS + 2)).await, RefreshRotation::Refused);
+    }
+    assert_eq!(rotate(&*store, 11, 12, at(NOW_MS + GRACE_MS + 2)).await, rotated());
+}
+
+/// Signing out ends the family; so does time.
+pub async fn ended_revoked_and_unknown_tokens_are_refused(fixture: &dyn Fixture) {
+    let store = world(fixture).await;
+    begin(&*store, 1).await;
+    begin(&*store, 11).await;
+    assert_eq!(rotate(&*store, 99, 2, at(NOW_MS)).await, RefreshRotation::Refused);
+    assert_eq!(rotate(&*store, 2, 3, at(NOW_MS)).await, RefreshRotation::Refused, "a refused one has no successor");
+    assert_eq!(rotate(&*store, 1, 2, at(END_MS - 1)).await, rotated());
+    store.revoke_refresh_token(&token(1)).await.unwrap();
+    store.revoke_refresh_token(&token(99)).await.unwrap();
+    assert_eq!(rotate(&*store, 2, 3, at(END_MS - 1)).await, RefreshRotation::Refused);
+    assert_eq!(rotate(&*store, 11, 12, at(END_MS)).await, RefreshRotation::Refused);
+    begin(&*store, 21).await;
+    assert_eq!(rotate(&*store, 21, 22, at(NOW_MS)).await, rotated(), "what ended made no room for confusion");
+}
