@@ -29,7 +29,7 @@ type Read = Box<dyn FnOnce(&Connection) + Send>;
 #[derive(Debug)]
 pub(crate) enum Runner {
     Threads(Threads),
-    Inline(Mutex<Option<(Core, Lock)>>),
+    Inline(Box<Mutex<Option<(Core, Lock)>>>),
 }
 
 /// The ends of both queues, until the store is closed.
@@ -47,7 +47,7 @@ struct Queues {
 
 impl Runner {
     pub(crate) fn inline(core: Core, lock: Lock) -> Self {
-        Self::Inline(Mutex::new(Some((core, lock))))
+        Self::Inline(Box::new(Mutex::new(Some((core, lock)))))
     }
 
     pub(crate) fn threads(
@@ -125,8 +125,8 @@ impl Runner {
                 let running = threads.stop();
                 let (done, finished) = oneshot::channel();
                 let join = move || {
-                    let sound = running.into_iter().fold(true, |sound, thread| thread.join().is_ok() && sound);
-                    let _ = done.send(sound);
+                    let broken = running.into_iter().map(JoinHandle::join).filter(Result::is_err).count();
+                    let _ = done.send(broken == 0);
                 };
                 spawn("ginti-close", join).map_err(StoreError::from)?;
                 if finished.await.unwrap_or(false) { Ok(()) } else { Err(broken()) }

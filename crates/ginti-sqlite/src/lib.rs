@@ -20,7 +20,7 @@ use ginti_store::StoreError;
 use crate::{core::Core, executor::Runner, lock::Lock};
 
 /// How to open a database.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Where the work runs.
     pub executor: Executor,
@@ -71,7 +71,9 @@ impl SqliteStore {
     /// [`StoreError::Locked`] if another process (or another store of this one) has it open: a file `PATH.lock` beside it
     /// carries that lock. [`StoreError::NewerSchema`] if a newer Ginti wrote it.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, StoreError> {
+        // A link to a database is that database: one lock for both names.
         let path = path.as_ref();
+        let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let lock = Lock::take(path)?;
         let mut conn = schema::open_writer(path, options.size_pages_max)?;
         schema::migrate(&mut conn)?;

@@ -77,3 +77,50 @@ fn make_epoch(conn: &Connection) -> Fallible<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pragma<T: rusqlite::types::FromSql>(conn: &Connection, name: &str) -> T {
+        conn.pragma_query_value(None, name, |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn the_writer_is_durable_and_the_readers_only_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ginti.db");
+        let mut writer = open_writer(&path, Some(1_000)).unwrap();
+        migrate(&mut writer).unwrap();
+        assert_eq!(pragma::<String>(&writer, "journal_mode"), "wal");
+        assert_eq!(pragma::<i64>(&writer, "synchronous"), 2, "FULL");
+        assert_eq!(pragma::<i64>(&writer, "page_size"), 4_096);
+        assert_eq!(pragma::<i64>(&writer, "wal_autocheckpoint"), 4_000);
+        assert_eq!(pragma::<i64>(&writer, "foreign_keys"), 1);
+        assert_eq!(pragma::<i64>(&writer, "max_page_count"), 1_000);
+        let reader = open_reader(&path).unwrap();
+        assert_eq!(pragma::<String>(&reader, "journal_mode"), "wal");
+        assert!(reader.execute("DELETE FROM meta", []).is_err());
+    }
+
+    #[test]
+    fn migrating_again_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ginti.db");
+        let dump = |conn: &Connection| -> (i64, i64, Vec<u8>, String) {
+            let sql = "SELECT count(*), group_concat(sql) FROM sqlite_schema";
+            let (objects, sql) = conn.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+            let epoch = conn.query_row("SELECT value FROM meta WHERE name = 'epoch'", [], |row| row.get(0)).unwrap();
+            (pragma(conn, "user_version"), objects, epoch, sql)
+        };
+        let mut conn = open_writer(&path, None).unwrap();
+        migrate(&mut conn).unwrap();
+        let first = dump(&conn);
+        migrate(&mut conn).unwrap();
+        drop(conn);
+        let mut conn = open_writer(&path, None).unwrap();
+        migrate(&mut conn).unwrap();
+        assert_eq!(dump(&conn), first);
+        assert_eq!(usize::try_from(first.0).unwrap(), MIGRATIONS.len());
+    }
+}

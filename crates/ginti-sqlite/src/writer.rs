@@ -70,7 +70,9 @@ pub(crate) fn commit_group(core: &mut Core, mut group: Vec<Box<dyn Task>>) {
                 }
             }
         } else {
-            group.iter_mut().for_each(|task| task.fail(error.clone()));
+            for task in &mut group {
+                task.fail(error.clone());
+            }
         }
     }
     group.into_iter().for_each(Task::answer);
@@ -102,3 +104,6 @@ fn begin(core: &Core) -> Result<(), StoreError> {
     core.conn.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([])).map_err(Fault::from)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,11 +53,8 @@ impl Refusal {
 
 /// A length of time in the unit that a person would use for it.
 fn span(ms: u64) -> String {
-    let (amount, unit) = match ms {
-        ..MINUTE_MS => (ms / SECOND_MS, "second"),
-        ..HOUR_MS => (ms / MINUTE_MS, "minute"),
-        ..DAY_MS => (ms / HOUR_MS, "hour"),
-        _ => (ms / DAY_MS, "day"),
-    };
+    let units = [(DAY_MS, "day"), (HOUR_MS, "hour"), (MINUTE_MS, "minute")];
+    let (length, unit) = units.into_iter().find(|(length, _)| ms >= *length).unwrap_or((SECOND_MS, "second"));
+    let amount = ms / length;
     format!("{amount} {unit}{}", if amount == 1 { "" } else { "s" })
 }

@@ -2,8 +2,8 @@
 
 use ginti_store::{Import, ImportItem, Imported, Refusal};
 use ginti_types::{
-    DeviceId, Epoch, ItemContent, ItemSeqId, Outcome, Receipt, ReceiptItem, Revision, SessionStatus, Stamp, Timestamp,
-    UserLoginId, Verdict, merge,
+    DeviceId, Epoch, ItemContent, ItemSeqId, LocationSeqId, Outcome, ProductId, ProductIdentifier, Receipt,
+    ReceiptItem, Revision, SessionStatus, Stamp, Timestamp, UserLoginId, Verdict, merge,
 };
 use rusqlite::{OptionalExtension, params};
 
@@ -186,12 +186,12 @@ impl Taking<'_> {
             self.device,
             items::outcome_number(outcome),
             content.quantity.micros(),
-            content.product_id.as_ref().map(|id| id.as_str()),
-            content.product_identifier.as_ref().map(|id| id.as_str()),
+            content.product_id.as_ref().map(ProductId::as_str),
+            content.product_identifier.as_ref().map(ProductIdentifier::as_str),
             content.counted_at.map(Timestamp::unix_ms),
             incoming.counted_by,
             content.is_requested.map(items::requested_number),
-            content.location_seq_id.as_ref().map(|id| id.as_str()),
+            content.location_seq_id.as_ref().map(LocationSeqId::as_str),
             self.import.now.unix_ms(),
             self.sender,
             self.import.batch_id.as_bytes(),
@@ -246,12 +246,12 @@ impl Taking<'_> {
             incoming.stamp.revision.get(),
             self.device,
             content.quantity.micros(),
-            content.product_id.as_ref().map(|id| id.as_str()),
-            content.product_identifier.as_ref().map(|id| id.as_str()),
+            content.product_id.as_ref().map(ProductId::as_str),
+            content.product_identifier.as_ref().map(ProductIdentifier::as_str),
             content.counted_at.map(Timestamp::unix_ms),
             incoming.counted_by,
             content.is_requested.map(items::requested_number),
-            content.location_seq_id.as_ref().map(|id| id.as_str()),
+            content.location_seq_id.as_ref().map(LocationSeqId::as_str),
         ])?;
         let row = rows.next()?.ok_or_else(|| corrupt("a row's count is not in history"))?;
         Ok(Known {
