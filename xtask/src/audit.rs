@@ -23,7 +23,7 @@ pub(crate) struct AuditArguments {
 pub(crate) fn run(workspace: &Workspace, arguments: &AuditArguments) -> Result<()> {
     let deny = tool(workspace, "cargo-deny")?;
     let mut deny = process::command(deny, &workspace.root);
-    deny.args(["--all-features", "check"]);
+    deny.arg("check");
     let Some(copy) = &arguments.db else {
         return process::run(&mut deny)
             .context("something above is not allowed; without a network, name a copy of the advisories with --db");
