@@ -6,6 +6,8 @@ export interface DeviceRecord {
   deviceId: string
   /** Id before the device had to take a new one; told to the server at the next refresh. */
   formerDeviceId: string | null
+  /** The former id's clock ran ahead: told to the server with it (`retireFormerAbove` of the refresh). */
+  retireFormerAbove: number | null
   /** The new id has not been told to the server yet: nothing is cut until it is. */
   announce: boolean
   clock: number | null

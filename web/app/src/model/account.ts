@@ -1,0 +1,101 @@
+// Who is signed in and the courier that works for them. A profile kept on the device is enough to count; a token is
+// only needed to send.
+
+import {
+  createCourierPage,
+  deviceIdForSignIn,
+  rememberSignIn,
+  theDeviceDatabase,
+  Tokens,
+  type CourierPage,
+  type Progress,
+  type User,
+} from '@ginti/courier/page'
+import wasmUrl from '@ginti/courier/wasm?url'
+import { ref, shallowRef } from 'vue'
+
+const REFRESH_MS = 15_000
+
+export const tokens = new Tokens()
+export const profile = ref<User | null>(null)
+export const courier = shallowRef<CourierPage | null>(null)
+/** The sign-in has run out: counting goes on, sending waits. */
+export const needsSignIn = ref(false)
+export const progress = ref<Progress | null>(null)
+/** Why the last look at the server failed, in words; null when it went well. */
+export const fetchError = ref<string | null>(null)
+
+let fetching: Promise<void> | null = null
+
+tokens.on((event) => {
+  needsSignIn.value = event === 'denied'
+})
+
+/** Resolves when it is known whether somebody is signed in on this device and their counts can be shown. */
+export const opened: Promise<void> = open()
+
+async function open(): Promise<void> {
+  const kept = await theDeviceDatabase().profile()
+  if (!kept) return
+  await startCourier(kept)
+  void resume()
+}
+
+/** Online sign-in. Also signing in again: nothing on the device is touched then. */
+export async function signIn(username: string, password: string): Promise<void> {
+  const deviceId = await deviceIdForSignIn(wasmUrl)
+  const user = await tokens.signIn(username, password, deviceId)
+  await rememberSignIn(user, deviceId)
+  needsSignIn.value = false
+  const isSame = profile.value?.userLoginId === user.userLoginId && profile.value.tenantId === user.tenantId
+  if (!isSame || !courier.value) await startCourier(user)
+  await courier.value?.signedIn()
+  void fetchEverything()
+}
+
+export async function signOut(): Promise<void> {
+  courier.value?.stop()
+  courier.value = null
+  profile.value = null
+  needsSignIn.value = false
+  await theDeviceDatabase().putProfile(null)
+  await tokens.signOut()
+}
+
+/** Everything a shift without network needs; one run at a time. */
+export function fetchEverything(): Promise<void> {
+  const page = courier.value
+  if (!page) return Promise.resolve()
+  fetching ??= page
+    .prefetch()
+    .then(() => {
+      fetchError.value = null
+    })
+    .catch((error: unknown) => {
+      fetchError.value = (error as Error).message
+    })
+    .finally(() => (fetching = null))
+  return fetching
+}
+
+async function startCourier(user: User): Promise<void> {
+  courier.value?.stop()
+  const page = await createCourierPage({ tenantId: user.tenantId, userLoginId: user.userLoginId, tokens, wasm: wasmUrl })
+  page.on('progress', (now) => (progress.value = now))
+  courier.value = page
+  profile.value = user
+}
+
+/** After a cold start: a token when the server can be reached, then what changed meanwhile. */
+async function resume(): Promise<void> {
+  const { result } = await tokens.refresh(REFRESH_MS)
+  if (result === 'unreachable') {
+    const { gateClosed } = (await courier.value?.status()) ?? { gateClosed: false }
+    needsSignIn.value = gateClosed
+    fetchError.value = 'The server cannot be reached. Counting goes on; counts are sent when it answers.'
+    return
+  }
+  if (result === 'denied') return
+  await courier.value?.signedIn()
+  await fetchEverything()
+}

@@ -1,0 +1,146 @@
+// The rows of one session in memory, grouped by product, kept up to date by what the courier page says has changed.
+// A scan touches one group; nothing is read again.
+
+import type { AssignmentRecord, CourierPage, ItemRecord, ProductRecord, SessionRecord } from '@ginti/courier/page'
+import { computed, shallowRef, triggerRef } from 'vue'
+import { mostUrgent, sum } from './words'
+
+/** Everything counted of one product, or of one unknown code. */
+export interface Group {
+  key: string
+  productId: string | null
+  name: string
+  code: string
+  rows: ItemRecord[]
+  own: ItemRecord | null
+  total: number
+  elsewhere: number
+  truth: ItemRecord['truth']
+  newest: number
+}
+
+export interface ToCount {
+  productId: string
+  name: string
+  code: string
+}
+
+export class SessionModel {
+  readonly record = shallowRef<SessionRecord | null>(null)
+  readonly isLoaded = shallowRef(false)
+  private readonly groups = new Map<string, Group>()
+  private readonly order = shallowRef<Group[]>([])
+  private readonly assigned = shallowRef<AssignmentRecord[]>([])
+  private readonly products = new Map<string, ProductRecord>()
+
+  /** Newest first. */
+  readonly counted = computed(() => this.order.value)
+  readonly rows = computed(() => this.order.value.flatMap((group) => group.rows))
+  readonly pending = computed(() => this.rows.value.filter((row) => row.own && row.truth !== 'confirmed').length)
+  readonly refused = computed(() => this.rows.value.filter((row) => row.truth === 'refused'))
+  readonly toCount = computed(() => {
+    void this.order.value
+    return this.assigned.value.filter(({ productId }) => !this.groups.has(productId)).map((row) => this.describe(row.productId))
+  })
+  readonly requested = computed(() => this.assigned.value.length)
+
+  constructor(
+    private readonly page: CourierPage,
+    readonly id: string,
+  ) {}
+
+  async load(): Promise<void> {
+    const { database } = this.page
+    const [record, items, assigned] = await Promise.all([
+      database.sessions.get(this.id),
+      database.items.where('inventoryCountImportId').equals(this.id).toArray(),
+      database.assignments.where('inventoryCountImportId').equals(this.id).toArray(),
+    ])
+    this.record.value = record ?? null
+    await this.learn([...items.map(({ productId }) => productId), ...assigned.map(({ productId }) => productId)])
+    this.assigned.value = assigned
+    this.groups.clear()
+    const rows = new Map<string, ItemRecord[]>()
+    for (const item of items) rows.set(keyOf(item), [...(rows.get(keyOf(item)) ?? []), item])
+    for (const [key, grouped] of rows) this.groups.set(key, this.group(key, grouped))
+    this.order.value = [...this.groups.values()].sort((a, b) => b.newest - a.newest)
+    this.isLoaded.value = true
+  }
+
+  /** A product the app is about to count: its name is known before its first row is. */
+  introduce(product: ProductRecord): void {
+    this.products.set(product.productId, product)
+  }
+
+  groupOf(item: ItemRecord): Group | null {
+    return this.groups.get(keyOf(item)) ?? null
+  }
+
+  find(key: string): Group | null {
+    return this.groups.get(key) ?? null
+  }
+
+  /** Takes in rows that changed; a product counted anew moves to the top. */
+  async apply(items: ItemRecord[]): Promise<void> {
+    const ours = items.filter((item) => item.inventoryCountImportId === this.id)
+    if (ours.length === 0) return
+    const unknown = ours.map(({ productId }) => productId).filter((productId) => productId !== null && !this.products.has(productId))
+    if (unknown.length > 0) await this.learn(unknown)
+    for (const item of ours) this.place(item)
+    if (ours.length > 1) this.order.value.sort((a, b) => b.newest - a.newest)
+    triggerRef(this.order)
+  }
+
+  private place(item: ItemRecord): void {
+    const key = keyOf(item)
+    const before = this.groups.get(key)
+    const known = before?.rows.find(({ importItemSeqId }) => importItemSeqId === item.importItemSeqId)
+    // Two tabs may report the same row out of order.
+    if (known && known.revision > item.revision) return
+    const others = before?.rows.filter((row) => row !== known) ?? []
+    const after = this.group(key, [...others, item])
+    this.groups.set(key, after)
+    const order = this.order.value
+    const at = before ? order.indexOf(before) : -1
+    if (at >= 0 && before?.newest === after.newest) {
+      order[at] = after
+      return
+    }
+    if (at >= 0) order.splice(at, 1)
+    order.unshift(after)
+  }
+
+  private group(key: string, rows: ItemRecord[]): Group {
+    const { productId, productIdentifier } = rows[0] as ItemRecord
+    const { name, code } = productId ? this.describe(productId) : { name: 'Unknown code', code: productIdentifier ?? '' }
+    const own = rows.find((row) => row.own && row.locationSeqId === null) ?? rows.find((row) => row.own) ?? null
+    return {
+      key,
+      productId,
+      name,
+      code,
+      rows,
+      own,
+      total: sum(rows.map(({ quantity }) => quantity)),
+      elsewhere: sum(rows.filter((row) => !row.own).map(({ quantity }) => quantity)),
+      truth: mostUrgent(rows),
+      newest: Math.max(...rows.map(({ revision }) => revision)),
+    }
+  }
+
+  private describe(productId: string): ToCount {
+    const product = this.products.get(productId)
+    return { productId, name: product?.productName ?? `Product ${productId}`, code: product?.barcodes[0] ?? product?.sku ?? productId }
+  }
+
+  private async learn(productIds: (string | null)[]): Promise<void> {
+    const wanted = [...new Set(productIds.filter((productId) => productId !== null))]
+    for (const product of await this.page.database.products.bulkGet(wanted)) {
+      if (product) this.products.set(product.productId, product)
+    }
+  }
+}
+
+function keyOf(item: ItemRecord): string {
+  return item.productId ?? `code:${item.productIdentifier ?? ''}`
+}

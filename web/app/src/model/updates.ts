@@ -1,0 +1,33 @@
+// Installs the service worker and says when a newer one waits. It takes over when the person agrees, because files of
+// the old version are dropped then.
+
+import { ref } from 'vue'
+
+export const isUpdateWaiting = ref(false)
+let waiting: ServiceWorker | null = null
+
+export function registerWorker(): void {
+  if (!('serviceWorker' in navigator) || import.meta.env.DEV) return
+  navigator.serviceWorker
+    .register('/sw.js')
+    .then((registration) => {
+      noteWaiting(registration.waiting)
+      registration.addEventListener('updatefound', () => {
+        const worker = registration.installing
+        worker?.addEventListener('statechange', () => noteWaiting(worker.state === 'installed' ? worker : null))
+      })
+    })
+    .catch((error: unknown) => console.warn('ginti: counting works, but starting offline will not', error))
+}
+
+export function takeUpdate(): void {
+  navigator.serviceWorker.addEventListener('controllerchange', () => location.reload(), { once: true })
+  waiting?.postMessage('takeOver')
+}
+
+function noteWaiting(worker: ServiceWorker | null): void {
+  // The very first worker waits for nobody and replaces nothing.
+  if (!worker || !navigator.serviceWorker.controller) return
+  waiting = worker
+  isUpdateWaiting.value = true
+}

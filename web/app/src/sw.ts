@@ -1,0 +1,43 @@
+// The app's service worker: everything the app is made of from the cache, the page for every address while offline,
+// and the courier that delivers counts.
+
+import { installCourier, type CourierScope } from '@ginti/courier/worker'
+import { cleanupOutdatedCaches, createHandlerBoundToURL, matchPrecache, precacheAndRoute } from 'workbox-precaching'
+import { NavigationRoute, registerRoute } from 'workbox-routing'
+
+interface Scope extends CourierScope {
+  addEventListener: CourierScope['addEventListener']
+  readonly clients: { claim(): Promise<void> }
+  skipWaiting(): Promise<void>
+}
+
+declare global {
+  interface Window {
+    /** The build puts the list of files in the place of this name. */
+    __WB_MANIFEST: (string | { url: string; revision: string | null })[]
+  }
+}
+
+const scope = self as unknown as Scope
+const manifest = self.__WB_MANIFEST
+const SERVER_ROUTES = [/^\/auth\//, /^\/maarg\//, /^\/(openapi\.json|docs|livez|readyz|metrics)/]
+
+precacheAndRoute(manifest)
+cleanupOutdatedCaches()
+registerRoute(new NavigationRoute(createHandlerBoundToURL('index.html'), { denylist: SERVER_ROUTES }))
+
+installCourier(scope, { wasm: machinesFromCache })
+
+scope.addEventListener('activate', (event) => event.waitUntil(scope.clients.claim()))
+scope.addEventListener('message', (event) => {
+  if (event.data === 'takeOver') event.waitUntil(scope.skipWaiting())
+})
+
+/** Offline the module is in the cache; while a fresh worker is still filling it, on the server. */
+async function machinesFromCache(): Promise<ArrayBuffer> {
+  const urls = manifest.map((entry) => (typeof entry === 'string' ? entry : entry.url))
+  const url = urls.find((candidate) => /ginti_sync.*\.wasm$/.test(candidate))
+  if (!url) throw new Error('The sync machines are missing from this build of the app.')
+  const response = (await matchPrecache(url)) ?? (await fetch(url))
+  return response.arrayBuffer()
+}

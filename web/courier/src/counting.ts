@@ -1,0 +1,142 @@
+// A scan or a correction: one transaction over one row, the journal and the device record. Nothing here grows with the
+// length of the session.
+
+import { codeKeys } from './codes.js'
+import { withReopen, type ProductRecord, type TenantDatabase } from './db.js'
+import type { BatcherCalls, Count, ItemRecord, ScanRecord } from './machine.js'
+import type { BatcherMachine } from './machines.js'
+
+/** What to count. `importItemSeqId` names a row; without it the device's own row of the product is found or made. */
+export interface CountRequest {
+  inventoryCountImportId: string
+  productId: string | null
+  /** What was scanned or typed; required for a product that is not known. */
+  productIdentifier: string | null
+  importItemSeqId?: string
+  count: Count
+}
+
+export interface Counted {
+  item: ItemRecord
+  scan: ScanRecord
+}
+
+type CountOut = BatcherCalls['count']['out']
+
+export class Counting {
+  constructor(
+    private readonly database: TenantDatabase,
+    private readonly batcher: BatcherMachine,
+    private readonly userLoginId: string,
+  ) {}
+
+  count(request: CountRequest): Promise<Counted> {
+    return this.inTransaction(() => this.decide(request))
+  }
+
+  /** Takes back the newest scan of the session that has not been taken back; null when there is none. */
+  undo(inventoryCountImportId: string): Promise<Counted | null> {
+    return this.inTransaction(async () => {
+      const scan = await this.lastStanding(inventoryCountImportId)
+      if (!scan) return null
+      const { importItemSeqId, before, after, productIdentifier } = scan
+      const count: Count = { kind: 'undo', before, after }
+      return this.decide({ inventoryCountImportId, importItemSeqId, productId: null, productIdentifier, count })
+    })
+  }
+
+  /** Sends a refused row again as it is. */
+  async retry(inventoryCountImportId: string, importItemSeqId: string): Promise<ItemRecord | null> {
+    return this.inTransaction(async () => {
+      const device = await this.database.device()
+      const item = await this.database.items.get([inventoryCountImportId, importItemSeqId])
+      if (!device || !item) return null
+      const out = this.batcher.call('retry', { now: Date.now(), device, item })
+      await this.database.putDevice(out.device)
+      await this.database.items.put(out.item)
+      return out.item
+    })
+  }
+
+  /** The products a code stands for; more than one when the catalogue gave a barcode twice. */
+  async productsByCode(code: string): Promise<ProductRecord[]> {
+    const { products } = this.database
+    const keys = codeKeys(code)
+    const found = await withReopen(this.database, () => products.where('codes').anyOf(keys).distinct().toArray())
+    if (found.length > 0 || keys.length === 0) return found
+    const byId = await products.get(code.trim())
+    return byId ? [byId] : []
+  }
+
+  private async decide(request: CountRequest): Promise<CountOut> {
+    const { database } = this
+    const device = await database.device()
+    if (!device) throw new Error('This device has no identity yet. Sign in once while connected.')
+    const item = await this.rowFor(request)
+    const row = item ? null : await this.newRow(request)
+    const out = this.batcher.call('count', {
+      now: Date.now(),
+      device,
+      item,
+      row,
+      count: request.count,
+      countedByUserLoginId: this.userLoginId,
+      productIdentifier: request.productIdentifier,
+    })
+    await Promise.all([database.scans.add(out.scan as ScanRecord & { scanId: number }), database.items.put(out.item), database.putDevice(out.device)])
+    return out
+  }
+
+  private async rowFor(request: CountRequest): Promise<ItemRecord | null> {
+    const { inventoryCountImportId: session, importItemSeqId, productId, productIdentifier } = request
+    const { items } = this.database
+    if (importItemSeqId) return (await items.get([session, importItemSeqId])) ?? null
+    const rows = productId
+      ? items.where('[inventoryCountImportId+productId]').equals([session, productId])
+      : items.where('[inventoryCountImportId+productIdentifier]').equals([session, productIdentifier ?? ''])
+    const isOurs = (row: ItemRecord) => row.own && row.locationSeqId === null && (productId !== null || row.productId === null)
+    return (await rows.filter(isOurs).first()) ?? null
+  }
+
+  private async newRow(request: CountRequest): Promise<NonNullable<BatcherCalls['count']['in']['row']>> {
+    const { inventoryCountImportId, productId, productIdentifier } = request
+    const session = await this.database.sessions.get(inventoryCountImportId)
+    let isRequested: 'Y' | 'N' | null = null
+    if (session?.purposeType === 'DIRECTED_COUNT') {
+      const asked = productId && (await this.database.assignments.where({ inventoryCountImportId, productId }).count())
+      isRequested = asked ? 'Y' : 'N'
+    }
+    return { inventoryCountImportId, productId, productIdentifier, isRequested, locationSeqId: null }
+  }
+
+  /** Undo is last in, first out: each undo cancels the newest scan below it. */
+  private async lastStanding(inventoryCountImportId: string): Promise<ScanRecord | null> {
+    let undone = 0
+    let standing: ScanRecord | null = null
+    const journal = this.database.scans.where('inventoryCountImportId').equals(inventoryCountImportId).reverse()
+    await journal
+      .until((scan) => {
+        if (scan.kind === 'undo') undone += 1
+        else if (undone > 0) undone -= 1
+        else standing = scan
+        return standing !== null
+      })
+      .each(() => undefined)
+    return standing
+  }
+
+  /** Runs once in effect: when the connection broke after the commit, the second run finds the clock already moved. */
+  private async inTransaction<T>(work: () => Promise<T>): Promise<T> {
+    const { database } = this
+    const { scans, items, meta, sessions, assignments } = database
+    let tried: T | undefined
+    return withReopen(database, () =>
+      database.transaction('rw', [scans, items, meta, sessions, assignments], async () => {
+        const clock = (tried as Partial<CountOut> | undefined)?.device?.clock
+        if (tried !== undefined && clock !== undefined && (await database.device())?.clock === clock) return tried
+        tried = await work()
+        return tried
+      }),
+    )
+  }
+}

@@ -1,0 +1,199 @@
+// What the server knows and the device keeps for offline: sessions, lists to count, other devices' rows, the catalogue.
+// Server rows are merged by the machine and never overwrite an unsent count.
+
+import { productKeys } from './codes.js'
+import { withReopen, type AssignmentRecord, type ProductRecord, type SessionRecord, type TenantDatabase } from './db.js'
+import type { ItemRecord, RemoteItem } from './machine.js'
+import type { BatcherMachine } from './machines.js'
+import { COUNT_IMPORTS } from './messages.js'
+import { unconfirmOwn } from './planning.js'
+import type { TokenSource } from './tokens.js'
+
+const PAGE = 500
+const TIMEOUT_MS = 30_000
+/** A list that is this many pages long is not a list. */
+const PAGES_MAX = 2_000
+
+interface Seen {
+  epoch: string
+  ledgerSeq: number
+  serverTime: string
+}
+
+export interface Progress {
+  what: 'catalogue' | 'session'
+  done: number
+  total: number
+}
+
+export interface FetchingHost {
+  changed(items: ItemRecord[]): void
+  progress(progress: Progress | null): void
+  /** The server's history is another one: plan anew. */
+  epochChanged(): void
+}
+
+/** The server did not give what was asked; `code` is its stable word for why. */
+export class FetchError extends Error {
+  constructor(
+    readonly code: string,
+    detail: string,
+  ) {
+    super(detail)
+  }
+}
+
+export class Fetching {
+  constructor(
+    private readonly database: TenantDatabase,
+    private readonly batcher: BatcherMachine,
+    private readonly tokens: TokenSource,
+    private readonly host: FetchingHost,
+    private readonly baseUrl: string,
+  ) {}
+
+  /** The sessions one may see. */
+  async sessions(): Promise<void> {
+    const answer = await this.get<Seen & { items: SessionRecord[] }>(COUNT_IMPORTS)
+    await this.seen(answer)
+    const { sessions } = this.database
+    await withReopen(this.database, () =>
+      this.database.transaction('rw', sessions, async () => {
+        await sessions.clear()
+        await sessions.bulkPut(answer.items)
+      }),
+    )
+  }
+
+  /** Rows of a session that changed since the last look. */
+  async items(inventoryCountImportId: string): Promise<void> {
+    const key = `cursor:${inventoryCountImportId}`
+    for (let page = 0; page < PAGES_MAX; page++) {
+      const cursor = ((await this.database.meta.get(key))?.value as { after: number; epoch: string } | undefined) ?? { after: 0, epoch: '' }
+      const path = `${COUNT_IMPORTS}/${encodeURIComponent(inventoryCountImportId)}/items?after=${cursor.after}&limit=${PAGE}`
+      const answer = await this.get<Seen & { items: RemoteItem[] }>(path)
+      await this.seen(answer)
+      const isRestart = cursor.epoch !== '' && cursor.epoch !== answer.epoch
+      if (!isRestart) await this.absorb(inventoryCountImportId, answer.items)
+      const after = isRestart ? 0 : answer.ledgerSeq
+      await this.database.meta.put({ key, value: { after, epoch: answer.epoch } })
+      if (!isRestart && (answer.items.length === 0 || after === cursor.after)) return
+    }
+  }
+
+  /** The list of a directed count. */
+  async assignments(inventoryCountImportId: string): Promise<void> {
+    const listed: AssignmentRecord[] = []
+    for (let page = 0; page < PAGES_MAX; page++) {
+      const after = encodeURIComponent(listed.at(-1)?.importItemSeqId ?? '')
+      const path = `${COUNT_IMPORTS}/${encodeURIComponent(inventoryCountImportId)}/assignments?after=${after}&limit=${PAGE}`
+      const { items } = await this.get<{ items: { importItemSeqId: string; productId: string }[] }>(path)
+      if (items.length === 0) break
+      listed.push(...items.map(({ importItemSeqId, productId }) => ({ inventoryCountImportId, importItemSeqId, productId })))
+    }
+    const { assignments } = this.database
+    await withReopen(this.database, () =>
+      this.database.transaction('rw', assignments, async () => {
+        await assignments.where({ inventoryCountImportId }).delete()
+        await assignments.bulkPut(listed)
+      }),
+    )
+  }
+
+  /** The catalogue, page by page; what is there stays usable while the rest arrives. */
+  async catalogue(): Promise<void> {
+    const { products, meta } = this.database
+    const kept = new Set<string>()
+    let after = ''
+    for (let page = 0; page < PAGES_MAX; page++) {
+      const path = `/maarg/poorti/Products?after=${encodeURIComponent(after)}&limit=${PAGE}`
+      const answer = await this.get<{ items: Omit<ProductRecord, 'codes' | 'text'>[]; total: number; next: string | null }>(path)
+      await withReopen(this.database, () => products.bulkPut(answer.items.map(searchable)))
+      for (const { productId } of answer.items) kept.add(productId)
+      this.host.progress({ what: 'catalogue', done: kept.size, total: answer.total })
+      if (!answer.next || answer.items.length === 0) break
+      after = answer.next
+    }
+    const gone = (await products.toCollection().primaryKeys()).filter((productId) => !kept.has(productId))
+    await products.bulkDelete(gone)
+    await meta.put({ key: 'catalogueAt', value: Date.now() })
+  }
+
+  /** Everything a shift without network needs. */
+  async everything(): Promise<void> {
+    try {
+      await this.sessions()
+      const sessions = await this.database.sessions.toArray()
+      for (const [index, { inventoryCountImportId, purposeType }] of sessions.entries()) {
+        this.host.progress({ what: 'session', done: index, total: sessions.length })
+        if (purposeType === 'DIRECTED_COUNT') await this.assignments(inventoryCountImportId)
+        await this.items(inventoryCountImportId)
+      }
+      await this.catalogue()
+    } finally {
+      this.host.progress(null)
+    }
+  }
+
+  private async absorb(inventoryCountImportId: string, remote: RemoteItem[]): Promise<void> {
+    if (remote.length === 0) return
+    const { database } = this
+    const keys = remote.map(({ importItemSeqId }): [string, string] => [inventoryCountImportId, importItemSeqId])
+    const changed = await withReopen(database, () =>
+      database.transaction('rw', [database.items, database.meta], async () => {
+        const device = await database.device()
+        if (!device) return []
+        const local = (await database.items.bulkGet(keys)).filter((item) => item !== undefined)
+        const out = this.batcher.call('absorb', { now: Date.now(), device, inventoryCountImportId, remote, local })
+        await database.putDevice(out.device)
+        await database.items.bulkPut(out.items)
+        return out.items
+      }),
+    )
+    this.host.changed(changed)
+  }
+
+  private async seen({ epoch, ledgerSeq, serverTime }: Seen): Promise<void> {
+    const { database } = this
+    const changed = await withReopen(database, () =>
+      database.transaction('rw', [database.items, database.meta], async () => {
+        const device = await database.device()
+        if (!device) return null
+        const out = this.batcher.call('seen', { now: Date.now(), device, epoch, ledgerSeq, serverTime })
+        await database.putDevice(out.device)
+        return out.epochChanged ? unconfirmOwn(database, this.batcher) : null
+      }),
+    )
+    if (!changed) return
+    this.host.changed(changed)
+    this.host.epochChanged()
+  }
+
+  /** One refresh of the token, then one more try; everything else is the caller's to repeat. */
+  private async get<T>(path: string): Promise<T> {
+    let response = await this.ask(path)
+    if (response.status === 401 && (await this.tokens.refresh(TIMEOUT_MS)).result === 'ok') response = await this.ask(path)
+    const body = (await response.json().catch(() => null)) as (T & { code?: string; detail?: string }) | null
+    if (!response.ok || !body) {
+      throw new FetchError(body?.code ?? 'unexpected', body?.detail ?? `The server answered ${response.status} without saying why.`)
+    }
+    return body
+  }
+
+  private async ask(path: string): Promise<Response> {
+    if (!this.tokens.current()) await this.tokens.refresh(TIMEOUT_MS)
+    const token = this.tokens.current()
+    const headers: Record<string, string> = token ? { Authorization: `Bearer ${token.accessToken}` } : {}
+    try {
+      return await fetch(this.baseUrl + path, { headers, cache: 'no-store', signal: AbortSignal.timeout(TIMEOUT_MS) })
+    } catch {
+      throw new FetchError('offline', 'The server cannot be reached. What is shown is what this device last saw.')
+    }
+  }
+}
+
+function searchable(product: Omit<ProductRecord, 'codes' | 'text'>): ProductRecord {
+  const codes = productKeys(product)
+  const text = [product.productName, product.sku ?? '', ...product.barcodes].join(' ').toLowerCase()
+  return { ...product, codes, text }
+}

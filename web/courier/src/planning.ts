@@ -1,0 +1,192 @@
+// Cuts batches, hands them to the courier and settles answers. Every read, decision and write is one transaction.
+
+import { withReopen, type TenantDatabase } from './db.js'
+import type { DeliveryRecord, ItemRecord, Trigger } from './machine.js'
+import { entropy, type BatcherMachine } from './machines.js'
+
+/** Rows looked at by one plan: more than all batches that may be on their way together. */
+const PLAN_ITEMS_MAX = 2_000
+/** Finished batches kept for telemetry, of each kind. */
+const FINISHED_KEPT = 200
+const HANDOVER_RETRY_MS = 15_000
+
+export interface PlanningHost {
+  /** Resolves when a courier has custody; its error says why none has. */
+  handOver(batchId: string, body: string): Promise<void>
+  /** A new device id has to be told to the server before anything is cut. */
+  announce(): void
+  /** Rows that changed. */
+  changed(items: ItemRecord[]): void
+  /** Another device wrote one of our rows. */
+  refetch(inventoryCountImportId: string): void
+}
+
+export class Planning {
+  private next: Trigger | null = null
+  private running: Promise<void> | null = null
+  private settling: Promise<void> | null = null
+  private settleAgain = false
+  private timer: ReturnType<typeof setTimeout> | undefined
+  private armedFor = Infinity
+
+  constructor(
+    private readonly database: TenantDatabase,
+    private readonly batcher: BatcherMachine,
+    private readonly host: PlanningHost,
+  ) {}
+
+  /** Plans now; calls that come meanwhile become one more plan. */
+  plan(trigger: Trigger): Promise<void> {
+    const isWeak = trigger === 'tick' || trigger === 'settled'
+    if (!this.next || !isWeak) this.next = trigger
+    this.running ??= this.run().finally(() => (this.running = null))
+    return this.running
+  }
+
+  /** Something was counted: makes sure that a plan will come. */
+  noteDirty(): void {
+    if (this.armedFor === Infinity) this.arm(Date.now())
+  }
+
+  /** Turns every answer that has arrived into confirmations, re-stamps and dead letters. */
+  settle(): Promise<void> {
+    this.settleAgain = true
+    this.settling ??= this.settleAll().finally(() => (this.settling = null))
+    return this.settling
+  }
+
+  stop(): void {
+    clearTimeout(this.timer)
+  }
+
+  private async run(): Promise<void> {
+    while (this.next) {
+      const trigger = this.next
+      this.next = null
+      try {
+        await this.once(trigger)
+      } catch (error) {
+        console.warn('ginti: planning failed and will be tried again', error)
+        this.arm(Date.now() + HANDOVER_RETRY_MS)
+      }
+    }
+  }
+
+  private async once(trigger: Trigger): Promise<void> {
+    const { database } = this
+    const { items, deliveries } = database
+    const out = await this.inTransaction(async () => {
+      const device = await database.device()
+      if (!device) return null
+      const saved = await items.where('[truth+revision]').between(['saved', 0], ['saved', Infinity]).limit(PLAN_ITEMS_MAX).toArray()
+      const open = await deliveries.where('state').anyOf('cut', 'custody').toArray()
+      const heldItems = await items.where('truth').equals('sending').toArray()
+      const planned = this.batcher.call('plan', { now: Date.now(), trigger, device, saved, open, heldItems, entropy: entropy() })
+      await database.putDevice(planned.device)
+      await items.bulkPut(planned.items)
+      await deliveries.bulkPut(planned.deliveries)
+      return planned
+    })
+    this.arm(out?.wakeAt ?? Infinity)
+    if (!out) return
+    this.host.changed(out.items)
+    if (out.announce) this.host.announce()
+    await Promise.all(out.sends.map(({ batchId, body }) => this.handOver(batchId, body)))
+  }
+
+  private async handOver(batchId: string, body: string): Promise<void> {
+    let reason: string | null = null
+    try {
+      await this.host.handOver(batchId, body)
+    } catch (error) {
+      reason = (error as Error).message
+    }
+    const { database } = this
+    const items = await this.inTransaction(async () => {
+      const device = await database.device()
+      const delivery = await database.deliveries.get(batchId)
+      if (!device || !delivery) return []
+      const now = Date.now()
+      if (reason === null) {
+        const out = this.batcher.call('handed', { now, device, delivery })
+        await database.putDevice(out.device)
+        await database.deliveries.put(out.delivery)
+        return []
+      }
+      const named = await this.namedBy(delivery)
+      const out = this.batcher.call('handoverFailed', { now, device, delivery, items: named, reason, entropy: entropy() })
+      await database.putDevice(out.device)
+      await database.items.bulkPut(out.items)
+      await database.deliveries.put(out.delivery)
+      return out.items
+    })
+    this.host.changed(items)
+    if (reason !== null) this.arm(Date.now() + 1_000)
+  }
+
+  private async settleAll(): Promise<void> {
+    while (this.settleAgain) {
+      this.settleAgain = false
+      const answered = await withReopen(this.database, () => this.database.deliveries.where('state').equals('answered').primaryKeys())
+      for (const batchId of answered) await this.settleOne(batchId)
+      if (answered.length > 0) await this.prune()
+    }
+  }
+
+  private async settleOne(batchId: string): Promise<void> {
+    const { database } = this
+    const out = await this.inTransaction(async () => {
+      const device = await database.device()
+      const delivery = await database.deliveries.get(batchId)
+      if (!device || delivery?.state !== 'answered') return null
+      const items = await this.namedBy(delivery)
+      const settled = this.batcher.call('settle', { now: Date.now(), device, delivery, items, entropy: entropy() })
+      await database.putDevice(settled.device)
+      await database.items.bulkPut(settled.items)
+      await database.deliveries.put(settled.delivery)
+      const changed = settled.epochChanged ? await unconfirmOwn(database, this.batcher) : settled.items
+      return { ...settled, changed }
+    })
+    if (!out) return
+    this.host.changed(out.changed)
+    if (out.planNow) void this.plan('settled')
+    if (out.refetch) this.host.refetch(out.delivery.inventoryCountImportId)
+  }
+
+  private async namedBy(delivery: DeliveryRecord): Promise<ItemRecord[]> {
+    const keys = delivery.items.map(({ importItemSeqId }): [string, string] => [delivery.inventoryCountImportId, importItemSeqId])
+    return (await this.database.items.bulkGet(keys)).filter((item) => item !== undefined)
+  }
+
+  private async prune(): Promise<void> {
+    const { deliveries } = this.database
+    for (const state of ['settled', 'withdrawn']) {
+      const finished = deliveries.where('[state+createdAt]').between([state, 0], [state, Infinity])
+      const tooMany = (await finished.count()) - FINISHED_KEPT
+      if (tooMany > 0) await deliveries.bulkDelete(await finished.limit(tooMany).primaryKeys())
+    }
+  }
+
+  private inTransaction<T>(work: () => Promise<T>): Promise<T> {
+    const { database } = this
+    return withReopen(database, () => database.transaction('rw', [database.items, database.deliveries, database.meta], work))
+  }
+
+  private arm(at: number): void {
+    clearTimeout(this.timer)
+    this.armedFor = at
+    if (at === Infinity) return
+    this.timer = setTimeout(() => {
+      this.armedFor = Infinity
+      void this.plan('tick')
+    }, Math.max(0, at - Date.now()))
+  }
+}
+
+/** The server's history is another one: every row counted here is sent again. Inside the caller's transaction. */
+export async function unconfirmOwn(database: TenantDatabase, batcher: BatcherMachine): Promise<ItemRecord[]> {
+  const own = await database.items.filter((item) => item.own).toArray()
+  const { items } = batcher.call('unconfirm', { items: own })
+  await database.items.bulkPut(items)
+  return items
+}

@@ -1,0 +1,175 @@
+// The access token: in memory only, shared between pages and worker by messages, refreshed by one of them at a time.
+// The refresh cookie is the browser's and is never seen here.
+
+import { tenantDatabase, theDeviceDatabase, withReopen, type User } from './db.js'
+import { withLock } from './lock.js'
+import type { DeviceRecord } from './machine.js'
+import { AUTH_LOCK, openChannel, type Broadcast } from './messages.js'
+
+export interface Token {
+  accessToken: string
+  /** Tenant it is good for. */
+  realm: string
+}
+
+/** Where a drain takes its token from. Integrators with a sign-in of their own bring their own. */
+export interface TokenSource {
+  current(): Token | null
+  refresh(timeoutMs: number): Promise<{ result: 'ok' | 'denied' | 'unreachable'; realm: string | null }>
+}
+
+/** Why a sign-in failed, in words for the person at the screen. */
+export class SignInError extends Error {
+  constructor(
+    readonly code: string,
+    detail: string,
+  ) {
+    super(detail)
+  }
+}
+
+interface AuthAnswer {
+  accessToken: string
+  expiresIn: number
+  user: User
+}
+
+export type TokenEvent = 'token' | 'denied' | 'signedOut'
+
+export class Tokens implements TokenSource {
+  private token: Token | null = null
+  private refreshing: ReturnType<TokenSource['refresh']> | null = null
+  private readonly channel = openChannel()
+  private readonly listeners = new Set<(event: TokenEvent) => void>()
+
+  constructor(private readonly baseUrl = '') {
+    this.channel.onmessage = ({ data }: MessageEvent<Broadcast>) => {
+      if (data.type === 'token') this.remember(data.token)
+      else if (data.type === 'denied') this.emit('denied')
+      else if (data.type === 'signedOut') this.forget()
+    }
+  }
+
+  current(): Token | null {
+    return this.token
+  }
+
+  /** Takes a token that another context obtained. */
+  remember(token: Token): void {
+    if (token.accessToken === this.token?.accessToken) return
+    this.token = token
+    this.emit('token')
+  }
+
+  forget(): void {
+    this.token = null
+    this.emit('signedOut')
+  }
+
+  on(listener: (event: TokenEvent) => void): () => void {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  async signIn(username: string, password: string, deviceId: string): Promise<User> {
+    let response: Response
+    try {
+      response = await this.post('/auth/login', { username, password, deviceId }, AbortSignal.timeout(20_000))
+    } catch {
+      throw new SignInError('offline', 'The server cannot be reached. Signing in needs a connection; counting afterwards does not.')
+    }
+    const body = (await response.json().catch(() => null)) as (AuthAnswer & { code?: string; detail?: string }) | null
+    if (!response.ok || !body?.accessToken) {
+      throw new SignInError(body?.code ?? 'unexpected', body?.detail ?? `The server answered ${response.status}. Try again in a minute.`)
+    }
+    this.share({ accessToken: body.accessToken, realm: body.user.tenantId })
+    return body.user
+  }
+
+  async signOut(): Promise<void> {
+    const authorization = this.token ? { Authorization: `Bearer ${this.token.accessToken}` } : undefined
+    this.forget()
+    this.say({ type: 'signedOut' })
+    await this.post('/auth/logout', {}, AbortSignal.timeout(5_000), authorization).catch(() => undefined)
+  }
+
+  /** One refresh for everyone in this context; across contexts the lock's next holder takes over what the first got. */
+  refresh(timeoutMs: number): ReturnType<TokenSource['refresh']> {
+    this.refreshing ??= this.refreshOnce(timeoutMs).finally(() => (this.refreshing = null))
+    return this.refreshing
+  }
+
+  private async refreshOnce(timeoutMs: number): ReturnType<TokenSource['refresh']> {
+    const stale = this.token?.accessToken
+    const done = await withLock(AUTH_LOCK, timeoutMs, async () => {
+      if (this.token && this.token.accessToken !== stale) return { result: 'ok', realm: this.token.realm } as const
+      return this.fetchToken(timeoutMs)
+    })
+    return done?.value ?? { result: 'unreachable', realm: this.token?.realm ?? null }
+  }
+
+  private async fetchToken(timeoutMs: number): ReturnType<TokenSource['refresh']> {
+    const device = await knownDevice().catch(() => null)
+    const announced = device ? { deviceId: device.deviceId, formerDeviceId: device.formerDeviceId ?? undefined } : {}
+    let answer: AuthAnswer
+    try {
+      const response = await this.post('/auth/refresh', announced, AbortSignal.timeout(timeoutMs))
+      if ([400, 401, 403].includes(response.status)) {
+        this.emit('denied')
+        this.say({ type: 'denied' })
+        return { result: 'denied', realm: null }
+      }
+      if (!response.ok) return { result: 'unreachable', realm: null }
+      answer = (await response.json()) as AuthAnswer
+    } catch {
+      return { result: 'unreachable', realm: null }
+    }
+    if (device) await markAnnounced(answer.user.tenantId, device).catch(() => undefined)
+    this.share({ accessToken: answer.accessToken, realm: answer.user.tenantId })
+    return { result: 'ok', realm: answer.user.tenantId }
+  }
+
+  private share(token: Token): void {
+    this.remember(token)
+    this.say({ type: 'token', token })
+  }
+
+  private say(word: Broadcast): void {
+    this.channel.postMessage(word)
+  }
+
+  private emit(event: TokenEvent): void {
+    for (const listener of this.listeners) listener(event)
+  }
+
+  private post(path: string, body: object, signal: AbortSignal, headers: Record<string, string> = {}): Promise<Response> {
+    return fetch(this.baseUrl + path, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+      credentials: this.baseUrl ? 'include' : 'same-origin',
+      cache: 'no-store',
+      signal,
+    })
+  }
+}
+
+/** The identity the signed-in person's tenant knows this device by. */
+async function knownDevice(): Promise<DeviceRecord | null> {
+  const profile = await theDeviceDatabase().profile()
+  if (!profile) return null
+  const database = tenantDatabase(profile.tenantId)
+  return withReopen(database, () => database.device())
+}
+
+/** The server has been told this id: batches may carry it. */
+async function markAnnounced(tenantId: string, told: DeviceRecord): Promise<void> {
+  const database = tenantDatabase(tenantId)
+  await withReopen(database, () =>
+    database.transaction('rw', database.meta, async () => {
+      const device = await database.device()
+      if (!device?.announce || device.deviceId !== told.deviceId) return
+      await database.putDevice({ ...device, announce: false, formerDeviceId: null })
+    }),
+  )
+}
