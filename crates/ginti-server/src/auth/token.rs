@@ -54,7 +54,7 @@ impl TokenKeys {
     }
 
     /// A token for that user, good for `seconds` from `now`.
-    pub(crate) fn issue(&self, user: &User, now: Timestamp, seconds: u32) -> String {
+    pub fn issue(&self, user: &User, now: Timestamp, seconds: u32) -> String {
         let issued = now.unix_ms() / 1_000;
         let claims = Claims {
             iss: ISSUER.to_owned(),

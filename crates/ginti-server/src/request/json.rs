@@ -17,7 +17,7 @@ const SMALL_BODY_BYTES_MAX: usize = 16 * 1_024;
 /// A JSON body.
 pub(crate) struct Json<T>(pub(crate) T);
 
-/// A JSON body, or `T`'s default when there is no body at all.
+/// A JSON body, or `T`'s default when there is no body at all (or only `null`).
 pub(crate) struct OptionalJson<T>(pub(crate) T);
 
 impl<T: DeserializeOwned> FromRequest<Deps> for Json<T> {
@@ -40,7 +40,7 @@ impl<T: DeserializeOwned + Default> FromRequest<Deps> for OptionalJson<T> {
         if empty {
             return Ok(Self(T::default()));
         }
-        Json::from_request(request, deps).await.map(|Json(value)| Self(value))
+        Json::<Option<T>>::from_request(request, deps).await.map(|Json(value)| Self(value.unwrap_or_default()))
     }
 }
 

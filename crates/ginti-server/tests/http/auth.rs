@@ -1,0 +1,5 @@
+//! `/auth` and the tokens it gives.
+
+mod login;
+mod refresh;
+mod tokens;

@@ -1,0 +1,102 @@
+//! `POST /auth/login` and `GET /auth/me`.
+
+use serde_json::json;
+
+use crate::support::{PASSWORD, World};
+
+#[tokio::test]
+async fn signing_in_gives_a_token_the_person_and_a_cookie_no_script_can_read() {
+    let world = World::new().await;
+    let answer = world.post("/auth/login").json(&json!({ "username": "counter", "password": PASSWORD })).send().await;
+    let signed_in = answer.ok();
+    assert_eq!(signed_in["expiresIn"], 600);
+    let user = json!({ "userLoginId": "counter", "tenantId": "acme", "name": "Name of counter", "role": "counter",
+        "facilityIds": ["STORE_1"] });
+    assert_eq!(signed_in["user"], user);
+
+    let cookie = answer.header("set-cookie");
+    let mut attributes = cookie.split("; ");
+    let (name, value) = attributes.next().unwrap().split_once('=').unwrap();
+    assert_eq!((name, value.len()), ("__Host-ginti-refresh", 43));
+    let mut attributes: Vec<_> = attributes.collect();
+    attributes.sort_unstable();
+    assert_eq!(attributes, ["HttpOnly", "Max-Age=2592000", "Path=/", "SameSite=Strict", "Secure"]);
+    assert!(!answer.text().contains(value), "the refresh token is in the cookie alone");
+
+    let token = signed_in["accessToken"].as_str().unwrap();
+    assert_eq!(world.get("/auth/me").bearer(token).send().await.ok(), user);
+}
+
+#[tokio::test]
+async fn a_person_of_all_facilities_has_none_listed() {
+    let world = World::new().await;
+    let login = json!({ "username": "manager", "password": PASSWORD, "deviceId": "device-7" });
+    let signed_in = world.post("/auth/login").json(&login).send().await.ok();
+    assert_eq!(signed_in["user"]["facilityIds"], json!(null));
+    assert_eq!(signed_in["user"]["role"], "manager");
+}
+
+#[tokio::test]
+async fn a_wrong_name_and_a_wrong_password_are_not_told_apart() {
+    let world = World::new().await;
+    let mut answers = Vec::new();
+    for (name, password) in [
+        ("counter", "wrong"),
+        ("counter", ""),
+        ("nobody", PASSWORD),
+        ("", PASSWORD),
+        ("x".repeat(41).as_str(), PASSWORD),
+        ("counter\u{0}", PASSWORD),
+        ("counter", "x".repeat(2_000).as_str()),
+    ] {
+        let answer = world.post("/auth/login").json(&json!({ "username": name, "password": password })).send().await;
+        answer.problem("credentials-wrong");
+        assert_eq!(answer.header("set-cookie"), "");
+        answers.push(answer.body);
+    }
+    answers.dedup();
+    assert_eq!(answers.len(), 1);
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_sign_in_is_refused() {
+    let world = World::new().await;
+    for (body, code) in [
+        ("", "malformed-json"),
+        ("{", "malformed-json"),
+        ("[]", "field-invalid"),
+        ("{}", "field-invalid"),
+        (r#"{"username":"counter"}"#, "field-invalid"),
+        (r#"{"username":"counter","password":7}"#, "field-invalid"),
+        (r#"{"username":"counter","password":"x","remember":true}"#, "field-invalid"),
+        (r#"{"username":"counter","username":"rival","password":"x"}"#, "field-invalid"),
+        (r#"{"username":"counter","password":"x","deviceId":""}"#, "field-invalid"),
+    ] {
+        world.post("/auth/login").text(body).send().await.problem(code);
+    }
+    let long = json!({ "username": "counter", "password": "x".repeat(20_000) });
+    world.post("/auth/login").json(&long).send().await.problem("body-too-large");
+    let form = world.post("/auth/login").header("content-type", "application/x-www-form-urlencoded");
+    form.body("username=counter&password=x").send().await.problem("unsupported-media-type");
+}
+
+#[tokio::test]
+async fn another_sites_page_cannot_sign_anyone_in_or_out() {
+    let world = World::new().await;
+    let login = json!({ "username": "counter", "password": PASSWORD });
+    let call = |path: &'static str| world.post(path).header("host", "ginti.example").json(&login);
+    for path in ["/auth/login", "/auth/refresh", "/auth/logout"] {
+        for (name, value) in [
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-site", "same-site"),
+            ("origin", "https://evil.example"),
+            ("origin", "null"),
+            ("origin", "https://ginti.example.evil.example"),
+        ] {
+            call(path).header(name, value).send().await.problem("not-allowed");
+        }
+    }
+    call("/auth/login").header("origin", "https://ginti.example").send().await.ok();
+    let behind_a_proxy = call("/auth/login").header("origin", "https://counts.example");
+    behind_a_proxy.header("sec-fetch-site", "same-origin").send().await.ok();
+}

@@ -1,0 +1,14 @@
+//! The real router over a real SQLite store: one module per part of the address space.
+
+mod app;
+mod auth;
+mod health;
+mod import;
+mod items;
+mod limits;
+mod lists;
+mod openapi;
+mod problems;
+mod sessions;
+mod socket;
+mod support;

@@ -1,0 +1,98 @@
+//! Over a real socket: what only shows with connections.
+
+use std::{net::SocketAddr, time::Duration};
+
+use ginti_server::serve;
+use ginti_store::{Store, StoreError};
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+    task::JoinHandle,
+};
+
+use crate::support::{IMPORT, World, batch, count};
+
+struct Running {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    server: JoinHandle<std::io::Result<()>>,
+}
+
+async fn run(world: &World) -> Running {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel();
+    let server = tokio::spawn(serve(listener, world.deps.clone(), async {
+        let _ = stopped.await;
+    }));
+    Running { address, stop, server }
+}
+
+fn head(path: &str, token: &str, length: usize) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n\
+         content-length: {length}\r\nconnection: close\r\n\r\n"
+    )
+}
+
+async fn rest(mut stream: TcpStream) -> String {
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    text
+}
+
+#[tokio::test]
+async fn a_refusal_reaches_a_client_that_is_still_sending() {
+    let world = World::new().await;
+    let running = run(&world).await;
+    let token = world.token("counter").await;
+    for (token, expected) in [("x.y.z", "HTTP/1.1 401"), (token.as_str(), "HTTP/1.1 413")] {
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        let body = vec![b' '; 2 * 1_048_576];
+        stream.write_all(head(IMPORT, token, body.len()).as_bytes()).await.unwrap();
+        stream.write_all(&body).await.expect("the server reads on while it refuses");
+        assert!(rest(stream).await.starts_with(expected));
+    }
+}
+
+#[tokio::test]
+async fn a_drain_finishes_what_is_under_way_refuses_what_is_new_and_closes_the_database() {
+    let world =
+        World::with(ginti_sqlite::Options::default(), |deps| deps.config.drain_notice = Duration::from_secs(60)).await;
+    let running = run(&world).await;
+    let token = world.token("counter").await;
+    let sent = batch(1, &json!([count("a", 5, 1)])).to_string();
+
+    let mut straggler = TcpStream::connect(running.address).await.unwrap();
+    straggler.write_all(head(IMPORT, &token, sent.len()).as_bytes()).await.unwrap();
+    running.stop.send(()).unwrap();
+    while !world.deps.drain.has_begun() {
+        tokio::task::yield_now().await;
+    }
+
+    // Within the notice the listener still answers: not ready, and no new counts.
+    let mut probe = TcpStream::connect(running.address).await.unwrap();
+    probe.write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
+    assert!(rest(probe).await.starts_with("HTTP/1.1 503"));
+    straggler.write_all(sent.as_bytes()).await.unwrap();
+    let answer = rest(straggler).await;
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("retry-after: "), "{answer}");
+    running.server.abort();
+}
+
+#[tokio::test]
+async fn a_stopped_server_leaves_a_closed_database() {
+    let world = World::new().await;
+    let running = run(&world).await;
+    let token = world.token("counter").await;
+    let sent = batch(1, &json!([count("a", 5, 1)])).to_string();
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    stream.write_all((head(IMPORT, &token, sent.len()) + &sent).as_bytes()).await.unwrap();
+    assert!(rest(stream).await.starts_with("HTTP/1.1 200"));
+    running.stop.send(()).unwrap();
+    running.server.await.unwrap().unwrap();
+    assert_eq!(world.store.ping().await, Err(StoreError::Closed));
+    assert!(TcpStream::connect(running.address).await.is_err(), "nobody listens any more");
+}
