@@ -22,13 +22,12 @@ pub(crate) struct AuditArguments {
 /// Runs cargo-deny, and cargo-audit where the advisories come from a copy.
 pub(crate) fn run(workspace: &Workspace, arguments: &AuditArguments) -> Result<()> {
     let deny = tool(workspace, "cargo-deny")?;
-    let mut deny = process::command(deny, &workspace.root);
-    deny.arg("check");
+    // Apart from the advisories: these three need no network.
+    process::run(process::command(&deny, &workspace.root).args(["check", "bans", "licenses", "sources"]))?;
     let Some(copy) = &arguments.db else {
-        return process::run(&mut deny)
-            .context("something above is not allowed; without a network, name a copy of the advisories with --db");
+        return process::run(process::command(&deny, &workspace.root).args(["check", "advisories"]))
+            .context("see above; where the advisories cannot be fetched, name a copy of them with --db");
     };
-    process::run(deny.args(["bans", "licenses", "sources"]))?;
     let advisories = unpacked(workspace, copy)?;
     let audit = tool(workspace, "cargo-audit")?;
     let mut audit = process::command(audit, &workspace.root);

@@ -20,6 +20,13 @@ pub(crate) struct Fingerprint {
 }
 
 impl Fingerprint {
+    /// A digest for what is made inside one checkout; several may share cargo's output folder and these stamps.
+    pub(crate) fn of_checkout(root: &Path) -> Self {
+        let mut fingerprint = Self::default();
+        fingerprint.fact("checkout", root.as_os_str().as_encoded_bytes());
+        fingerprint
+    }
+
     /// Adds a fact, such as a compiler's version.
     pub(crate) fn fact(&mut self, name: &str, value: &[u8]) {
         // Lengths first, so that no two different lists of facts read the same.

@@ -76,7 +76,7 @@ fn bind(workspace: &Workspace) -> Result<()> {
 }
 
 fn inputs(workspace: &Workspace, toolchain: &Toolchain) -> Result<String> {
-    let mut fingerprint = Fingerprint::default();
+    let mut fingerprint = Fingerprint::of_checkout(&workspace.root);
     fingerprint.fact("toolchain", toolchain.version.as_bytes());
     fingerprint.fact("arguments", toolchain.arguments().join(" ").as_bytes());
     for name in ["Cargo.toml", "Cargo.lock", ".cargo/config.toml", "xtask/src/wasm.rs"] {

@@ -73,7 +73,7 @@ fn install(workspace: &Workspace, node: &str) -> Result<()> {
 }
 
 fn inputs(workspace: &Workspace, node: &str) -> Result<String> {
-    let mut fingerprint = Fingerprint::default();
+    let mut fingerprint = Fingerprint::of_checkout(&workspace.root);
     fingerprint.fact("node", node.as_bytes());
     fingerprint.folder(&workspace.root, &folder(workspace))?;
     Ok(fingerprint.finish())
