@@ -2,7 +2,10 @@
 //!
 //! White space, member order, gzip, and the way a number or a time is written make no difference; any value does.
 
-use ginti_types::{CountItem, ItemContent, ItemRefusal, ParsedBatch, Requested};
+use ginti_types::{
+    CountItem, ItemContent, ItemRefusal, LocationSeqId, ParsedBatch, ProductId, ProductIdentifier, Requested,
+    Timestamp, UserLoginId,
+};
 use sha2::{Digest, Sha256};
 
 /// The first half of a SHA-256 over the batch's canonical form.
@@ -41,17 +44,17 @@ impl Form {
         self.0.update(b"C");
         self.text(import_item_seq_id.as_str());
         self.0.update(revision.get().to_be_bytes());
-        self.optional(product_id.as_ref().map(|id| id.as_str()));
-        self.optional(product_identifier.as_ref().map(|id| id.as_str()));
+        self.optional(product_id.as_ref().map(ProductId::as_str));
+        self.optional(product_identifier.as_ref().map(ProductIdentifier::as_str));
         self.0.update(quantity.micros().to_be_bytes());
-        self.0.update(counted_at.map_or(-1, |at| at.unix_ms()).to_be_bytes());
-        self.optional(counted_by_user_login_id.as_ref().map(|id| id.as_str()));
+        self.0.update(counted_at.map_or(-1, Timestamp::unix_ms).to_be_bytes());
+        self.optional(counted_by_user_login_id.as_ref().map(UserLoginId::as_str));
         self.0.update(match is_requested {
             None => b"-",
             Some(Requested::Y) => b"Y",
             Some(Requested::N) => b"N",
         });
-        self.optional(location_seq_id.as_ref().map(|id| id.as_str()));
+        self.optional(location_seq_id.as_ref().map(LocationSeqId::as_str));
     }
 
     fn refusal(&mut self, refusal: &ItemRefusal) {
@@ -118,9 +121,9 @@ mod tests {
         ];
         let mut seen = vec![of(BATCH)];
         for (from, to) in changes {
-            let changed = of(&BATCH.replace(from, to));
-            assert!(!seen.contains(&changed), "{from} → {to}");
-            seen.push(changed);
+            let other = of(&BATCH.replace(from, to));
+            assert!(!seen.contains(&other), "{from} → {to}");
+            seen.push(other);
         }
     }
 }

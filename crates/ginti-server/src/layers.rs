@@ -132,6 +132,7 @@ async fn bound_time(State(deps): State<Deps>, request: Request, next: Next) -> R
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the layer's signature")]
 fn panicked(panic: Box<dyn Any + Send>) -> Response {
     let said = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     tracing::error!(panic = ?said.unwrap_or("no message"), "a handler panicked");

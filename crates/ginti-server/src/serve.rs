@@ -23,7 +23,7 @@ pub async fn serve(
         // Answers are single small writes: waiting for more to send only adds delay.
         let _ = stream.set_nodelay(true);
     });
-    let server = axum::serve(listener, router(deps)).with_graceful_shutdown(async move {
+    let serving = axum::serve(listener, router(deps)).with_graceful_shutdown(async move {
         stop.await;
         tracing::info!("stopping: no new writes; requests under way are finished");
         drain.begin();
@@ -36,13 +36,13 @@ pub async fn serve(
         }
         sleep(config.drain_notice + config.request_timeout + DRAIN_MARGIN).await;
     };
-    let served = tokio::select! {
-        served = server.into_future() => served,
+    let ended = tokio::select! {
+        ended = serving.into_future() => ended,
         () = too_long => {
             tracing::warn!("some connections did not end in time and are cut off");
             Ok(())
         }
     };
     let closed = store.close().await.map_err(io::Error::other);
-    served.and(closed)
+    ended.and(closed)
 }

@@ -2,6 +2,7 @@
 
 mod app;
 mod auth;
+mod command;
 mod health;
 mod import;
 mod items;

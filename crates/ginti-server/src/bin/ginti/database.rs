@@ -11,15 +11,22 @@ use ginti_store::Store;
 #[derive(Args)]
 pub(crate) struct DatabaseArguments {
     /// The database, such as sqlite://ginti.db (beside you) or sqlite:///var/lib/ginti/ginti.db (a full path); made if there is none
-    #[arg(long, value_name = "URL", env = "GINTI_DATABASE", default_value = "sqlite://ginti.db")]
-    database: DatabaseUrl,
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "GINTI_DATABASE",
+        hide_env_values = true,
+        default_value = "sqlite://ginti.db"
+    )]
+    database: String,
 }
 
 impl DatabaseArguments {
     /// Opens it.
     pub(crate) fn open(&self) -> Result<Arc<dyn Store>> {
-        let DatabaseUrl::Sqlite(path) = &self.database;
-        let store = SqliteStore::open(path, Options::default())
+        // Not parsed by clap, which would repeat the whole address, its password too, when it cannot be used.
+        let DatabaseUrl::Sqlite(path) = self.database.parse()?;
+        let store = SqliteStore::open(&path, Options::default())
             .with_context(|| format!("cannot open the database {}", path.display()))?;
         Ok(Arc::new(store))
     }

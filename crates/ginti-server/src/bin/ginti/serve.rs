@@ -72,10 +72,8 @@ pub(crate) async fn run(arguments: ServeArguments) -> Result<()> {
     }
     log::begin(arguments.log_format, if arguments.demo { "warn" } else { "info" });
     let store = arguments.database.open()?;
-    let demo = match arguments.demo {
-        true => Some(demo::prepare(store.as_ref(), arguments.products.as_deref()).await?),
-        false => None,
-    };
+    let demo =
+        if arguments.demo { Some(demo::prepare(store.as_ref(), arguments.products.as_deref()).await?) } else { None };
     let listener =
         TcpListener::bind(arguments.listen).await.with_context(|| format!("cannot listen on {}", arguments.listen))?;
     let url = format!("http://{}", listener.local_addr().context("the listener has no address")?);
