@@ -43,7 +43,8 @@ export interface User {
   tenantId: string
   name: string
   role: string
-  facilityIds: string[]
+  /** Null: all of the tenant's. */
+  facilityIds: string[] | null
 }
 
 interface MetaRecord {

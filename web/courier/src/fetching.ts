@@ -6,7 +6,7 @@ import { withReopen, type AssignmentRecord, type ProductRecord, type SessionReco
 import type { ItemRecord, RemoteItem } from './machine.js'
 import type { BatcherMachine } from './machines.js'
 import { COUNT_IMPORTS } from './messages.js'
-import { unconfirmOwn } from './planning.js'
+import { cursorKey, unconfirmOwn } from './planning.js'
 import type { TokenSource } from './tokens.js'
 
 const PAGE = 500
@@ -65,19 +65,24 @@ export class Fetching {
     )
   }
 
-  /** Rows of a session that changed since the last look. */
+  /** Rows of a session that changed since the last look. A page may be short, even empty, and the cursor still move. */
   async items(inventoryCountImportId: string): Promise<void> {
-    const key = `cursor:${inventoryCountImportId}`
+    const { meta } = this.database
+    const key = cursorKey(inventoryCountImportId)
+    let isEpochSettled = false
     for (let page = 0; page < PAGES_MAX; page++) {
-      const cursor = ((await this.database.meta.get(key))?.value as { after: number; epoch: string } | undefined) ?? { after: 0, epoch: '' }
-      const path = `${COUNT_IMPORTS}/${encodeURIComponent(inventoryCountImportId)}/items?after=${cursor.after}&limit=${PAGE}`
-      const answer = await this.get<Seen & { items: RemoteItem[] }>(path)
-      await this.seen(answer)
-      const isRestart = cursor.epoch !== '' && cursor.epoch !== answer.epoch
-      if (!isRestart) await this.absorb(inventoryCountImportId, answer.items)
-      const after = isRestart ? 0 : answer.ledgerSeq
-      await this.database.meta.put({ key, value: { after, epoch: answer.epoch } })
-      if (!isRestart && (answer.items.length === 0 || after === cursor.after)) return
+      const { after } = ((await meta.get(key))?.value as { after: number } | undefined) ?? { after: 0 }
+      const path = `${COUNT_IMPORTS}/${encodeURIComponent(inventoryCountImportId)}/items?after=${after}&limit=${PAGE}`
+      const answer = await this.get<{ items: RemoteItem[]; ledgerSeq: number; epoch: string }>(path)
+      if (!isEpochSettled && (await this.database.device())?.epoch !== answer.epoch) {
+        // This cursor is not the end of the ledger: only the list of sessions says where that is.
+        isEpochSettled = true
+        await this.sessions()
+        continue
+      }
+      await this.absorb(inventoryCountImportId, answer.items)
+      await meta.put({ key, value: { after: answer.ledgerSeq } })
+      if (answer.ledgerSeq === after) return
     }
   }
 

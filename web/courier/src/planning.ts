@@ -9,6 +9,7 @@ const PLAN_ITEMS_MAX = 2_000
 /** Finished batches kept for telemetry, of each kind. */
 const FINISHED_KEPT = 200
 const HANDOVER_RETRY_MS = 15_000
+const CURSOR = 'cursor:'
 
 export interface PlanningHost {
   /** Resolves when a courier has custody; its error says why none has. */
@@ -183,10 +184,16 @@ export class Planning {
   }
 }
 
-/** The server's history is another one: every row counted here is sent again. Inside the caller's transaction. */
+/** Where the reading of a session's rows has come to: a `meta` key. */
+export function cursorKey(inventoryCountImportId: string): string {
+  return `${CURSOR}${inventoryCountImportId}`
+}
+
+/** The server's history is another one: every row counted here is sent again, everything there is read again. Inside the caller's transaction. */
 export async function unconfirmOwn(database: TenantDatabase, batcher: BatcherMachine): Promise<ItemRecord[]> {
   const own = await database.items.filter((item) => item.own).toArray()
   const { items } = batcher.call('unconfirm', { items: own })
   await database.items.bulkPut(items)
+  await database.meta.where('key').startsWith(CURSOR).delete()
   return items
 }
