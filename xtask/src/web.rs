@@ -11,6 +11,8 @@ use crate::workspace::Workspace;
 
 /// Vite, which builds the app, runs on no older Node.
 const NODE_OLDEST: (u32, u32) = (20, 19);
+/// The script that compresses the built app.
+const COMPRESSOR: &str = "xtask/src/precompress.mjs";
 
 /// The folder of the built app.
 pub(crate) fn dist(workspace: &Workspace) -> PathBuf {
@@ -32,6 +34,7 @@ pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     if !dist(workspace).join("index.html").is_file() {
         bail!("`npm run build` was expected to make web/app/dist/index.html, which is not there");
     }
+    precompress(workspace)?;
     stamp.set(&fingerprint)?;
     println!("Web app: web/app/dist is built.");
     Ok(())
@@ -72,9 +75,15 @@ fn install(workspace: &Workspace, node: &str) -> Result<()> {
     stamp.set(&fingerprint)
 }
 
+fn precompress(workspace: &Workspace) -> Result<()> {
+    let mut node = process::command("node", &workspace.root);
+    process::run_quietly(node.arg(COMPRESSOR).arg(dist(workspace))).context("the built app could not be compressed")
+}
+
 fn inputs(workspace: &Workspace, node: &str) -> Result<String> {
     let mut fingerprint = Fingerprint::of_checkout(&workspace.root);
     fingerprint.fact("node", node.as_bytes());
+    fingerprint.file(&workspace.root, &workspace.root.join(COMPRESSOR))?;
     fingerprint.folder(&workspace.root, &folder(workspace))?;
     Ok(fingerprint.finish())
 }
