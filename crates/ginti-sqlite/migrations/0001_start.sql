@@ -63,6 +63,8 @@ CREATE TABLE device (
     tenant_key INTEGER NOT NULL REFERENCES tenant,
     device_id TEXT NOT NULL,
     revoked INTEGER NOT NULL DEFAULT 0,
+    -- The last revision believed of an id that was given up because its clock ran ahead; NULL for all others.
+    believed_to INTEGER,
     first_seen INTEGER NOT NULL,
     last_seen INTEGER NOT NULL,
     UNIQUE (tenant_key, device_id)

@@ -52,6 +52,7 @@ macro_rules! conformance_tests {
             devices::attribution_needs_a_sign_in_on_the_device
             devices::a_new_id_takes_over_the_people_of_the_former
             devices::a_hand_over_needs_a_person_of_the_former
+            devices::a_retired_id_is_not_believed_beyond_its_bound
             durability::everything_survives_closing_and_opening
             durability::a_closed_store_says_so
             durability::a_new_epoch_is_in_every_answer

@@ -92,7 +92,7 @@ pub trait Store: Send + Sync + 'static {
     async fn users(&self, tenant: &TenantId) -> Result<Vec<User>, StoreError>;
 
     /// Notes that a user signed in on a device, so that the device may carry this person's counts. A device that took a
-    /// new id hands over the people of its former one, provided this user is among them.
+    /// new id hands over the people of its former one and may retire it, provided this user is among them.
     async fn see_device(&self, tenant: &TenantId, seen: DeviceSeen) -> Result<(), StoreError>;
     /// Blocks a device or lets it in again.
     async fn set_device_revoked(&self, tenant: &TenantId, device: &DeviceId, revoked: bool) -> Result<(), StoreError>;

@@ -38,6 +38,7 @@ pub struct Access {
 /// 4. The device and its user are noted as seen (`access.user` has signed in on `device`).
 /// 5. Each item in order: a [`Refusal`] made by the parser stays; `counted_by` must have been seen on this device, else it is
 ///    refused `attribution-not-allowed`; a revision more than [`ginti_types::limits::CLOCK_AHEAD_MS_MAX`] ahead of `now` is
+///    (or above what a retired id is believed, see [`DeviceSeen::retire_former_above`]) is
 ///    refused `clock-skew` **and remembered in history as rejected**, so that the same stamp stays refused when a stray copy
 ///    arrives after the server's clock has caught up (otherwise it could win over newer counts); a stamp already in history with
 ///    other content is refused `revision-reused`; a stamp already in history with the same content is answered as it was decided
@@ -313,6 +314,9 @@ pub struct DeviceSeen {
     pub device: DeviceId,
     /// The id it had before it had to take a new one.
     pub former: Option<DeviceId>,
+    /// The former id's clock ran ahead: what it stamped above this revision is refused for ever. Copies of such a count
+    /// that are still on their way would otherwise win over newer ones once the server's clock has caught up.
+    pub retire_former_above: Option<Revision>,
     /// Who signed in.
     pub user: UserLoginId,
     /// When.

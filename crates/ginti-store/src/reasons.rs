@@ -27,6 +27,13 @@ impl Refusal {
         Self::of(item, Code::ClockSkew, detail)
     }
 
+    /// A copy of what a device stamped while its clock ran ahead, before it took a new id.
+    pub fn stamped_ahead(item: &ItemSeqId) -> Self {
+        let detail = "The device's clock ran ahead when it stamped this count, and it has taken a new id since. Take a new \
+                      revision under that id and send the count again.";
+        Self::of(item, Code::ClockSkew, detail.to_owned())
+    }
+
     /// The stamp came before with other content.
     pub fn revision_reused(item: &ItemSeqId, revision: Revision) -> Self {
         let detail = format!(

@@ -23,25 +23,35 @@ impl Core {
             return Ok(Imported::SessionNotAllowed);
         };
         let device = self.device(tenant, &import.device_id)?;
-        if device.is_some_and(|(_, revoked)| revoked) {
+        if device.is_some_and(|known| known.revoked) {
             return Ok(Imported::DeviceRevoked);
         }
         let epoch = epoch(&self.conn)?;
         match self.remembered(tenant, import, &epoch)? {
             Some(Remembered::OtherContent) => return Ok(Imported::BatchIdReused),
             Some(Remembered::Same(receipt)) => {
-                if let Some((device, _)) = device {
-                    self.touch_device(device, import.now)?;
+                if let Some(known) = device {
+                    self.touch_device(known.key, import.now)?;
                 }
                 return Ok(Imported::Replayed(receipt));
             }
             None => {}
         }
-        let device = self.note_device(tenant, &import.device_id, device.map(|(key, _)| key), import.now)?;
+        let believed_to = device.and_then(|known| known.believed_to);
+        let device = self.note_device(tenant, &import.device_id, device.map(|known| known.key), import.now)?;
         let sender = self.interned.person(&self.conn, tenant, &import.access.user)?;
         self.note_device_person(device, sender)?;
-        let mut taking =
-            Taking { core: self, import, tenant, session, takes_counts, device, sender, people: Vec::new() };
+        let mut taking = Taking {
+            core: self,
+            import,
+            tenant,
+            session,
+            takes_counts,
+            device,
+            believed_to,
+            sender,
+            people: Vec::new(),
+        };
         let items = import.items.iter().map(|item| taking.take(item)).collect::<Fallible<Vec<_>>>()?;
         let receipt = self.receipt(import, epoch, items)?;
         self.remember(tenant, import, &receipt)?;
@@ -78,6 +88,8 @@ struct Taking<'a> {
     session: i64,
     takes_counts: bool,
     device: i64,
+    /// The last revision believed of a retired device id.
+    believed_to: Option<Revision>,
     sender: i64,
     /// Counters named by items so far, with their key if they have signed in on the device. Few: people at one device.
     people: Vec<(UserLoginId, Option<i64>)>,
@@ -126,7 +138,7 @@ impl Taking<'_> {
 
     fn count(&mut self, incoming: &Incoming<'_>) -> Fallible<ReceiptItem> {
         let held = self.held(incoming.item)?;
-        let ahead = Refusal::clock_ahead_ms(incoming.stamp.revision, self.import.now);
+        let ahead = self.ahead(incoming, self.import.now);
         // A stamp equal to the held one is in history already; every other is tried as new first, the usual case.
         let fresh = match merge(held.as_ref(), &incoming.stamp, || true) {
             Verdict::Duplicate | Verdict::RevisionReused => None,
@@ -138,9 +150,21 @@ impl Taking<'_> {
         let added = fresh.map(|outcome| self.add(incoming, outcome, None)).transpose()?.flatten();
         let (Some(outcome), Some(ledger_seq)) = (fresh, added) else { return self.again(incoming, held) };
         match (outcome, ahead) {
-            (Outcome::Rejected, Some(ms)) => Ok(refused(Refusal::clock_skew(incoming.item, ms), held)),
+            (Outcome::Rejected, Some(refusal)) => Ok(refused(refusal, held)),
             (Outcome::Applied, _) => self.hold(incoming, ledger_seq),
             _ => Ok(answer(incoming.item, outcome, held)),
+        }
+    }
+
+    /// Why a stamp is too far in the future to be taken at that time, if it is.
+    fn ahead(&self, incoming: &Incoming<'_>, time: Timestamp) -> Option<Refusal> {
+        let revision = incoming.stamp.revision;
+        match Refusal::clock_ahead_ms(revision, time) {
+            Some(ms) => Some(Refusal::clock_skew(incoming.item, ms)),
+            None if self.believed_to.is_some_and(|bound| revision > bound) => {
+                Some(Refusal::stamped_ahead(incoming.item))
+            }
+            None => None,
         }
     }
 
@@ -151,8 +175,8 @@ impl Taking<'_> {
             return Ok(refused(Refusal::revision_reused(incoming.item, incoming.stamp.revision), held));
         }
         if known.outcome == Outcome::Rejected {
-            let ms = Refusal::clock_ahead_ms(incoming.stamp.revision, known.received_at).unwrap_or(0);
-            return Ok(refused(Refusal::clock_skew(incoming.item, ms), held));
+            let ahead = self.ahead(incoming, known.received_at);
+            return Ok(refused(ahead.unwrap_or_else(|| Refusal::stamped_ahead(incoming.item)), held));
         }
         match merge(held.as_ref(), &incoming.stamp, || known.same_content) {
             Verdict::Duplicate => Ok(answer(incoming.item, Outcome::Duplicate, held)),

@@ -1,8 +1,8 @@
 //! People, and the devices they have signed in on.
 
 use ginti_store::{DeviceSeen, Login, NewUser, Role, StoreError, User};
-use ginti_types::{DeviceId, FacilityId, TenantId, Timestamp, UserLoginId};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use ginti_types::{DeviceId, FacilityId, Revision, TenantId, Timestamp, UserLoginId};
+use rusqlite::{Connection, Row, params};
 
 use super::{
     Core, catalogue,
@@ -10,6 +10,15 @@ use super::{
     sessions::facilities_json,
 };
 use crate::error::{Fallible, corrupt};
+
+/// A device as an import needs it.
+#[derive(Clone, Copy)]
+pub(super) struct KnownDevice {
+    pub(super) key: i64,
+    pub(super) revoked: bool,
+    /// The last revision believed of an id that was given up because its clock ran ahead.
+    pub(super) believed_to: Option<Revision>,
+}
 
 pub(crate) fn login(conn: &Connection, user: &UserLoginId) -> Fallible<Option<Login>> {
     let mut statement = conn.prepare_cached(&format!("{SELECT_USER} WHERE user_login_id = ?1"))?;
@@ -85,16 +94,22 @@ impl Core {
     pub(crate) fn see_device(&mut self, tenant: &TenantId, seen: &DeviceSeen) -> Fallible<()> {
         let tenant = need_tenant(&self.conn, tenant)?;
         let found = self.device(tenant, &seen.device)?;
-        let device = self.note_device(tenant, &seen.device, found.map(|(key, _)| key), seen.now)?;
+        let device = self.note_device(tenant, &seen.device, found.map(|known| known.key), seen.now)?;
         let person = self.interned.person(&self.conn, tenant, &seen.user)?;
         self.note_device_person(device, person)?;
         let Some(former) = &seen.former else { return Ok(()) };
-        let Some((former, false)) = self.device(tenant, former)? else { return Ok(()) };
+        let Some(KnownDevice { key: former, revoked: false, .. }) = self.device(tenant, former)? else { return Ok(()) };
         let sql = "INSERT INTO device_person (device_key, person_key)
                    SELECT ?1, person_key FROM device_person WHERE device_key = ?2
                        AND EXISTS (SELECT 1 FROM device_person WHERE device_key = ?2 AND person_key = ?3)
                    ON CONFLICT DO NOTHING";
         self.conn.execute(sql, [device, former, person])?;
+        if let Some(above) = seen.retire_former_above {
+            let sql = "UPDATE device SET believed_to = min(coalesce(believed_to, ?2), ?2)
+                       WHERE device_key = ?1
+                           AND EXISTS (SELECT 1 FROM device_person WHERE device_key = ?1 AND person_key = ?3)";
+            self.conn.execute(sql, params![former, above.get(), person])?;
+        }
         Ok(())
     }
 
@@ -107,13 +122,15 @@ impl Core {
         }
     }
 
-    /// The device's key and whether it was revoked, if it was ever seen.
-    pub(super) fn device(&self, tenant: i64, device: &DeviceId) -> Fallible<Option<(i64, bool)>> {
-        let sql = "SELECT device_key, revoked FROM device WHERE tenant_key = ?1 AND device_id = ?2";
+    /// The device, if it was ever seen.
+    pub(super) fn device(&self, tenant: i64, device: &DeviceId) -> Fallible<Option<KnownDevice>> {
+        let sql = "SELECT device_key, revoked, believed_to FROM device WHERE tenant_key = ?1 AND device_id = ?2";
         let mut statement = self.conn.prepare_cached(sql)?;
-        let found =
-            statement.query_row(params![tenant, device.as_str()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-        Ok(found)
+        let mut rows = statement.query(params![tenant, device.as_str()])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let believed_to: Option<u64> = row.get(2)?;
+        let believed_to = believed_to.map(Revision::new).transpose().map_err(corrupt)?;
+        Ok(Some(KnownDevice { key: row.get(0)?, revoked: row.get(1)?, believed_to }))
     }
 
     /// Notes the device's contact, adding the device if it is new.

@@ -1,12 +1,12 @@
 //! Devices: whom they may speak for, and being blocked.
 
-use ginti_types::{Code, Outcome};
+use ginti_types::{Code, Outcome, Revision};
 
 use super::{
     Fixture,
     world::{batch, count, device, everywhere, outcomes, person, rows, see, send, stored, tenant, with, world},
 };
-use crate::{Import, ImportItem, Imported, StoreError};
+use crate::{DeviceSeen, Import, ImportItem, Imported, StoreError};
 
 fn counted_by(item: &str, revision: u64, user: &str) -> ImportItem {
     with(count(item, revision, 1), |content| content.counted_by_user_login_id = Some(person(user)))
@@ -85,4 +85,28 @@ pub async fn a_hand_over_needs_a_person_of_the_former(fixture: &dyn Fixture) {
     store.set_device_revoked(&acme, &device("bens"), false).await.unwrap();
     store.see_device(&acme, see("anns", Some("bens"), "ann")).await.unwrap();
     assert_eq!(send(&*store, "anns", 3, vec![counted_by("1", 10, "ben")]).await, [Outcome::Applied]);
+}
+
+/// A copy of what a device stamped while its clock ran ahead never wins, however late it strays in; what the id stamped in
+/// good time is still welcome.
+pub async fn a_retired_id_is_not_believed_beyond_its_bound(fixture: &dyn Fixture) {
+    let store = world(fixture).await;
+    let acme = tenant("acme");
+    let bound = Revision::new(50).unwrap();
+    store.see_device(&acme, see("old", None, "ann")).await.unwrap();
+    let stranger =
+        DeviceSeen { retire_former_above: Some(Revision::new(1).unwrap()), ..see("bens", Some("old"), "ben") };
+    store.see_device(&acme, stranger).await.unwrap();
+    assert_eq!(send(&*store, "old", 1, vec![count("1", 40, 1)]).await, [Outcome::Applied], "a stranger retires nobody");
+    let renewed = DeviceSeen { retire_former_above: Some(bound), ..see("new", Some("old"), "ann") };
+    store.see_device(&acme, renewed.clone()).await.unwrap();
+    let later = DeviceSeen { retire_former_above: Some(Revision::new(90).unwrap()), ..renewed };
+    store.see_device(&acme, later).await.unwrap();
+    assert_eq!(send(&*store, "new", 2, vec![count("1", 55, 2)]).await, [Outcome::Applied]);
+    let copy = batch("old", 3, vec![count("1", 60, 9), count("2", 50, 3)]);
+    let receipt = stored(&*store, copy).await;
+    assert_eq!(outcomes(&receipt), [Outcome::Rejected, Outcome::Applied]);
+    assert_eq!(receipt.items[0].code.as_deref(), Some("clock-skew"));
+    assert_eq!(send(&*store, "old", 4, vec![count("1", 60, 9)]).await, [Outcome::Rejected]);
+    assert_eq!(rows(&*store).await.len(), 2);
 }

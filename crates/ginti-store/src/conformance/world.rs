@@ -100,7 +100,13 @@ pub(super) fn new_session(id: &str, place: &str) -> NewSession {
 }
 
 pub(super) fn see(device_id: &str, former: Option<&str>, user: &str) -> DeviceSeen {
-    DeviceSeen { device: device(device_id), former: former.map(device), user: person(user), now: at(NOW_MS) }
+    DeviceSeen {
+        device: device(device_id),
+        former: former.map(device),
+        retire_former_above: None,
+        user: person(user),
+        now: at(NOW_MS),
+    }
 }
 
 /// Ann of acme, in facility F1.
