@@ -70,9 +70,8 @@ export class Counting {
 
   private async decide(request: CountRequest): Promise<CountOut> {
     const { database } = this
-    const device = await database.device()
+    const [device, item] = await Promise.all([database.device(), this.rowFor(request)])
     if (!device) throw new Error('This device has no identity yet. Sign in once while connected.')
-    const item = await this.rowFor(request)
     const row = item ? null : await this.newRow(request)
     const out = this.batcher.call('count', {
       now: Date.now(),

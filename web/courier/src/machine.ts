@@ -4,12 +4,10 @@
 /** This installation's identity, clock and cadence: Dexie `meta`, key `device`. */
 export interface DeviceRecord {
   deviceId: string
-  /** Id before the device had to take a new one; told to the server at the next refresh. */
-  formerDeviceId: string | null
-  /** The former id's clock ran ahead: told to the server with it (`retireFormerAbove` of the refresh). */
-  retireFormerAbove: number | null
-  /** The new id has not been told to the server yet: nothing is cut until it is. */
-  announce: boolean
+  /** The id it has to take. Told to the server first, and nothing is cut until it is. */
+  nextDeviceId: string | null
+  /** The present id's clock ran ahead: the server is to refuse what it stamped in the future (`retireFormer` of the refresh). */
+  retire: boolean
   clock: number | null
   /** Server's clock minus this device's. */
   skewMs: number
@@ -130,6 +128,8 @@ export interface BatcherCalls {
     in: { now: number; trigger: Trigger; device: DeviceRecord; saved: ItemRecord[]; open: DeliveryRecord[]; heldItems: ItemRecord[]; entropy: number[] }
     out: { device: DeviceRecord; items: ItemRecord[]; deliveries: DeliveryRecord[]; sends: { batchId: string; body: string }[]; wakeAt: number | null; announce: boolean }
   }
+  /** The server knows `nextDeviceId`: after POST /auth/refresh {deviceId: nextDeviceId, formerDeviceId: deviceId, retireFormer: retire} has answered. Then plan again. */
+  announced: { in: { device: DeviceRecord; serverTime: string }; out: { device: DeviceRecord } }
   /** The courier has custody. */
   handed: { in: { now: number; device: DeviceRecord; delivery: DeliveryRecord }; out: { device: DeviceRecord; delivery: DeliveryRecord } }
   /** The courier could not take it. `items`: the rows the delivery names, as they are now. */

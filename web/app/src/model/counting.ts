@@ -11,6 +11,7 @@ import { SessionModel, type Group } from './session'
 import { quantityText } from './words'
 
 const NOTICE_MS = 6_000
+const STATUS_AFTER_MS = 400
 
 interface Notice {
   kind: 'unknown' | 'error' | 'info'
@@ -43,10 +44,10 @@ export function useCounting(id: string) {
   const line = new ScanLine((error) => say('error', `Not counted: ${error.message}`))
   let stops: (() => void)[] = []
   let noticeTimer: ReturnType<typeof setTimeout> | undefined
-  let isReading = false
+  let statusTimer: ReturnType<typeof setTimeout> | undefined
 
   async function open(): Promise<void> {
-    stops = [page.on('items', (items) => void model.apply(items)), page.on('status', () => void readStatus())]
+    stops = [page.on('items', (items) => void model.apply(items)), page.on('status', readStatusSoon)]
     const loading = model.load()
     // Scans wait until the rows are there: a row read before a scan must not replace the scan's.
     void line.add(performance.now(), () => loading.then(() => false))
@@ -59,18 +60,20 @@ export function useCounting(id: string) {
 
   function close(): void {
     clearTimeout(noticeTimer)
+    clearTimeout(statusTimer)
     for (const stop of stops) stop()
   }
 
-  /** One reading at a time: a burst of scans must not wait behind status lines. */
+  /** Not at every scan: a burst must not wait behind status lines. */
+  function readStatusSoon(): void {
+    statusTimer ??= setTimeout(() => {
+      statusTimer = undefined
+      void readStatus()
+    }, STATUS_AFTER_MS)
+  }
+
   async function readStatus(): Promise<void> {
-    if (isReading) return
-    isReading = true
-    try {
-      status.value = await page.status()
-    } finally {
-      isReading = false
-    }
+    status.value = await page.status()
   }
 
   function scan(code: string, at: number): void {

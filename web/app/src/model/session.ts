@@ -2,7 +2,7 @@
 // A scan touches one group; nothing is read again.
 
 import type { AssignmentRecord, CourierPage, ItemRecord, ProductRecord, SessionRecord } from '@ginti/courier/page'
-import { computed, shallowRef, triggerRef } from 'vue'
+import { computed, shallowRef } from 'vue'
 import { mostUrgent, sum } from './words'
 
 /** Everything counted of one product, or of one unknown code. */
@@ -35,7 +35,7 @@ export class SessionModel {
 
   /** Newest first. */
   readonly counted = computed(() => this.order.value)
-  readonly rows = computed(() => this.order.value.flatMap((group) => group.rows))
+  private readonly rows = computed(() => this.order.value.flatMap((group) => group.rows))
   readonly pending = computed(() => this.rows.value.filter((row) => row.own && row.truth !== 'confirmed').length)
   readonly refused = computed(() => this.rows.value.filter((row) => row.truth === 'refused'))
   readonly toCount = computed(() => {
@@ -86,12 +86,14 @@ export class SessionModel {
     if (ours.length === 0) return
     const unknown = ours.map(({ productId }) => productId).filter((productId) => productId !== null && !this.products.has(productId))
     if (unknown.length > 0) await this.learn(unknown)
-    for (const item of ours) this.place(item)
-    if (ours.length > 1) this.order.value.sort((a, b) => b.newest - a.newest)
-    triggerRef(this.order)
+    const order = [...this.order.value]
+    for (const item of ours) this.place(item, order)
+    if (ours.length > 1) order.sort((a, b) => b.newest - a.newest)
+    // A new list: what is computed from it compares by identity.
+    this.order.value = order
   }
 
-  private place(item: ItemRecord): void {
+  private place(item: ItemRecord, order: Group[]): void {
     const key = keyOf(item)
     const before = this.groups.get(key)
     const known = before?.rows.find(({ importItemSeqId }) => importItemSeqId === item.importItemSeqId)
@@ -100,7 +102,6 @@ export class SessionModel {
     const others = before?.rows.filter((row) => row !== known) ?? []
     const after = this.group(key, [...others, item])
     this.groups.set(key, after)
-    const order = this.order.value
     const at = before ? order.indexOf(before) : -1
     if (at >= 0 && before?.newest === after.newest) {
       order[at] = after
