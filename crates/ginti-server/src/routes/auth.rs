@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use ginti_store::{DeviceSeen, NewRefreshToken, RefreshRotation, User};
-use ginti_types::{Code, DeviceId, FacilityId, TenantId, Timestamp, UserLoginId};
+use ginti_types::{Code, DeviceId, FacilityId, Revision, TenantId, Timestamp, UserLoginId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -43,6 +43,9 @@ pub(super) struct RefreshDto {
     /// The id it had before it had to take a new one.
     #[schema(value_type = Option<String>)]
     former_device_id: Option<DeviceId>,
+    /// The former id's clock ran ahead: what it stamped above this revision is refused for ever.
+    #[schema(value_type = Option<u64>)]
+    retire_former_above: Option<Revision>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -124,7 +127,8 @@ pub(super) async fn login(
         return Err(ProblemResponse::new(Code::CredentialsWrong, "The user name or the password is wrong."));
     };
     let now = deps.now();
-    note_device(&deps, &user, login.device_id, None, now).await?;
+    let device = RefreshDto { device_id: login.device_id, ..RefreshDto::default() };
+    note_device(&deps, &user, device, now).await?;
     let token = RefreshToken::new(deps.random());
     let expires = Timestamp::from_unix_ms(now.unix_ms() + deps.config.refresh_family_ms);
     let family = NewRefreshToken { hash: token.hash(), tenant: user.tenant.clone(), user: user.id.clone(), expires };
@@ -174,7 +178,7 @@ pub(super) async fn refresh(
         }
     };
     let user = deps.store.user(&tenant, &user).await?.ok_or_else(|| refused("This user is no more. Sign in again."))?;
-    note_device(&deps, &user, refresh.device_id, refresh.former_device_id, now).await?;
+    note_device(&deps, &user, refresh, now).await?;
     Ok(signed_in(&deps, user, &successor, expires, now))
 }
 
@@ -231,15 +235,15 @@ fn refused(detail: &str) -> ProblemResponse {
     ProblemResponse::new(Code::RefreshRefused, detail)
 }
 
-async fn note_device(
-    deps: &Deps,
-    user: &User,
-    device: Option<DeviceId>,
-    former: Option<DeviceId>,
-    now: Timestamp,
-) -> Answer<()> {
-    let Some(device) = device else { return Ok(()) };
-    let seen = DeviceSeen { device, former, user: user.id.clone(), now };
+async fn note_device(deps: &Deps, user: &User, told: RefreshDto, now: Timestamp) -> Answer<()> {
+    let Some(device) = told.device_id else { return Ok(()) };
+    let seen = DeviceSeen {
+        device,
+        former: told.former_device_id,
+        retire_former_above: told.retire_former_above,
+        user: user.id.clone(),
+        now,
+    };
     Ok(deps.store.see_device(&user.tenant, seen).await?)
 }
 

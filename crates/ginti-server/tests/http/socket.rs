@@ -96,3 +96,18 @@ async fn a_stopped_server_leaves_a_closed_database() {
     assert_eq!(world.store.ping().await, Err(StoreError::Closed));
     assert!(TcpStream::connect(running.address).await.is_err(), "nobody listens any more");
 }
+
+#[tokio::test]
+async fn idle_connections_do_not_hold_a_stopped_server() {
+    let world = World::new().await;
+    let running = run(&world).await;
+    let silent = TcpStream::connect(running.address).await.unwrap();
+    let mut kept = TcpStream::connect(running.address).await.unwrap();
+    kept.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    let mut first = [0; 15];
+    kept.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200 OK");
+    running.stop.send(()).unwrap();
+    tokio::time::timeout(Duration::from_secs(20), running.server).await.expect("it ends by itself").unwrap().unwrap();
+    drop((silent, kept));
+}

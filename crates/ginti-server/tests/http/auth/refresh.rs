@@ -1,8 +1,9 @@
 //! `POST /auth/refresh` and `/auth/logout`.
 
+use ginti_types::Revision;
 use serde_json::json;
 
-use crate::support::{Answer, PASSWORD, World, batch, count};
+use crate::support::{Answer, NOW_MS, PASSWORD, World, batch, count};
 
 /// The `name=value` part of the answer's cookie.
 fn cookie(answer: &Answer) -> String {
@@ -131,4 +132,21 @@ async fn signing_out_ends_the_sign_in_and_takes_the_cookie_away() {
     }
     refresh(&world, &held).await.problem("refresh-refused");
     assert_eq!(world.post("/auth/logout").send().await.status, 204, "signing out twice is no error");
+}
+
+#[tokio::test]
+async fn what_an_id_given_up_for_its_fast_clock_had_stamped_too_far_ahead_never_wins() {
+    let world = World::new().await;
+    let login = json!({ "username": "counter", "password": PASSWORD, "deviceId": "device-1" });
+    let held = cookie(&world.post("/auth/login").json(&login).send().await);
+    let stamped_a_day_ahead = Revision::from_unix_ms(NOW_MS + 86_400_000).get();
+    let retire = json!({ "deviceId": "device-2", "formerDeviceId": "device-1",
+        "retireFormerAbove": Revision::from_unix_ms(NOW_MS).get() });
+    world.post("/auth/refresh").header("cookie", &held).json(&retire).send().await.ok();
+
+    // A copy strays in when the server's own clock has passed its stamp.
+    world.advance_ms(2 * 86_400_000);
+    let problem =
+        world.import("counter", &batch(1, &json!([count("a", 5, stamped_a_day_ahead)]))).await.problem("items-refused");
+    assert_eq!(problem.errors[0].code, "clock-skew");
 }
