@@ -6,6 +6,8 @@
 
 mod assets;
 pub mod auth;
+pub mod catalogue;
+pub mod demo;
 mod deps;
 mod digest;
 mod drain;
