@@ -39,6 +39,11 @@ impl Batcher {
         text(&self.inner.retry(parse(input)?))
     }
 
+    /// The server knows the device's next id.
+    pub fn announced(&self, input: &str) -> Result<String, JsError> {
+        text(&self.inner.announced(parse(input)?))
+    }
+
     /// What to cut and when.
     pub fn plan(&self, input: &str) -> Result<String, JsError> {
         text(&self.inner.plan(parse(input)?))

@@ -10,7 +10,7 @@ mod settle;
 
 pub use absorb::{Absorb, Absorbed, RemoteItem};
 pub use count::{Count, CountError, CountIn, Counted, NewRow, Retried, Retry};
-pub use identity::{NewDevice, NewDeviceIn};
+pub use identity::{Adopted, Announced, NewDevice, NewDeviceIn};
 pub use plan::{Handed, HandedOver, HandoverFailed, HandoverReleased, Plan, PlanIn, Send, Trigger};
 pub use settle::{Seen, SeenOut, Settle, Settled, Unconfirm, Unconfirmed};
 

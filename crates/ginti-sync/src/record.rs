@@ -17,12 +17,12 @@ use crate::Moment;
 pub struct DeviceRecord {
     /// Id of this installation.
     pub device_id: DeviceId,
-    /// Its id before it had to take a new one.
+    /// The id it has to take. It is told to the server first (at a refresh), and nothing is cut until it is.
     #[serde(default)]
-    pub former_device_id: Option<DeviceId>,
-    /// The new id has not been told to the server yet: nothing is cut until it is.
+    pub next_device_id: Option<DeviceId>,
+    /// The present id's clock ran ahead: when it is given up, the server is to refuse what it stamped in the future.
     #[serde(default)]
-    pub announce: bool,
+    pub retire: bool,
     /// Last revision made or seen.
     #[serde(default)]
     pub clock: Clock,

@@ -37,6 +37,11 @@ impl Revision {
         Self((ms.min(REVISION_MAX >> COUNTER_BITS) << COUNTER_BITS).clamp(1, REVISION_MAX))
     }
 
+    /// The highest revision of that millisecond.
+    pub fn last_of_unix_ms(unix_ms: i64) -> Self {
+        Self(Self::from_unix_ms(unix_ms).0 | ((1 << COUNTER_BITS) - 1))
+    }
+
     /// The number.
     pub const fn get(self) -> u64 {
         self.0

@@ -1,6 +1,6 @@
 //! Device ids, rows of a device's own, and the stamps they get.
 
-use ginti_types::{DeviceId, ItemSeqId, Revision};
+use ginti_types::{Clock, DeviceId, ItemSeqId, Revision, Timestamp, limits};
 use serde::{Deserialize, Serialize};
 
 use super::Batcher;
@@ -27,15 +27,32 @@ pub struct NewDevice {
     pub device: DeviceRecord,
 }
 
+/// Input of [`Batcher::announced`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Announced {
+    /// This device, with the id that was announced as its next.
+    pub device: DeviceRecord,
+    /// The server's clock in the answer.
+    pub server_time: Timestamp,
+}
+
+/// Output of [`Batcher::announced`]: to put.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Adopted {
+    /// This device, under its new id.
+    pub device: DeviceRecord,
+}
+
 impl Batcher {
     /// A fresh installation.
     pub fn new_device(&self, input: &NewDeviceIn) -> NewDevice {
         NewDevice {
             device: DeviceRecord {
                 device_id: mint_device_id(&mut Entropy::new(&input.entropy)),
-                former_device_id: None,
-                announce: false,
-                clock: ginti_types::Clock::default(),
+                next_device_id: None,
+                retire: false,
+                clock: Clock::default(),
                 skew_ms: 0,
                 epoch: None,
                 ledger_seq: 0,
@@ -51,6 +68,27 @@ impl Batcher {
             },
         }
     }
+
+    /// The server knows the next id: from now on it is this device's. What was stamped under the former one and is not
+    /// confirmed gets new stamps when it is cut.
+    pub fn announced(&self, input: Announced) -> Adopted {
+        let Announced { mut device, server_time } = input;
+        if let Some(next) = device.next_device_id.take() {
+            device.device_id = next;
+            if std::mem::take(&mut device.retire) {
+                // Of the former id the server takes nothing above this any more, but it may have taken anything up to it.
+                // New stamps begin above: acceptable a millisecond later, and above every copy that may still stray in.
+                device.clock = Clock::after(Revision::last_of_unix_ms(furthest_ms(server_time)));
+            }
+        }
+        Adopted { device }
+    }
+}
+
+/// How far ahead a revision may be for the server at that time.
+pub(super) fn furthest_ms(server_time: Timestamp) -> i64 {
+    let ahead_ms = i64::try_from(limits::CLOCK_AHEAD_MS_MAX).unwrap_or(i64::MAX);
+    server_time.unix_ms().saturating_add(ahead_ms)
 }
 
 /// Twenty letters, 100 bits.
@@ -85,9 +123,13 @@ pub(super) fn restamp(device: &mut DeviceRecord, item: &mut ItemRecord, now: Mom
     item.refresh_truth();
 }
 
-/// The device turned out to be a copy of another: it goes on under an id of its own.
-pub(super) fn renew(device: &mut DeviceRecord, entropy: &mut Entropy) {
-    let former = std::mem::replace(&mut device.device_id, mint_device_id(entropy));
-    device.former_device_id = Some(former);
-    device.announce = true;
+/// The device has to go on under a new id: because it turned out to be a copy of another, or because its clock `ran_ahead`.
+///
+/// In the second case copies of what it stamped in the future may still be on their way, and would win over newer counts
+/// once that future has come; so the server is told to refuse those for ever, before anything is sent under the new id.
+pub(super) fn renew(device: &mut DeviceRecord, entropy: &mut Entropy, ran_ahead: bool) {
+    if device.next_device_id.is_none() {
+        device.next_device_id = Some(mint_device_id(entropy));
+    }
+    device.retire |= ran_ahead;
 }

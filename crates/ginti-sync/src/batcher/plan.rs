@@ -72,7 +72,7 @@ pub struct Plan {
     pub sends: Vec<Send>,
     /// When to ask again with `tick`; none when there is nothing to wait for.
     pub wake_at: Option<Moment>,
-    /// Tell the server the device's new id (at a refresh), clear `announce`, then plan again.
+    /// Tell the server the device's next id (at a refresh), call [`Batcher::announced`], then plan again.
     pub announce: bool,
 }
 
@@ -152,7 +152,7 @@ impl Batcher {
 
         let hold_ms_max = i64::try_from(self.config.backoff.cap_ms).unwrap_or(i64::MAX);
         device.hold_until = now.believable(device.hold_until, hold_ms_max);
-        if !saved.is_empty() && !device.announce && self.is_due(now, trigger, &device) {
+        if !saved.is_empty() && device.next_device_id.is_none() && self.is_due(now, trigger, &device) {
             let room = self.config.outstanding_max.saturating_sub(open.len());
             saved = self.cut(now, &mut device, saved, room, &mut entropy, &mut changes);
             device.backlog = !saved.is_empty();
@@ -160,7 +160,7 @@ impl Batcher {
         let full = open.len() + changes.sends.len() >= self.config.outstanding_max;
         let wake_at = self.wake_at(now, &device, !saved.is_empty() && !full, open.iter().chain(&changes.cut));
         Plan {
-            announce: device.announce,
+            announce: device.next_device_id.is_some(),
             device,
             items: changes.items,
             deliveries: changes.withdrawn.into_iter().chain(changes.cut).collect(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ginti_types::{Clock, Code, Epoch, Outcome, Problem, Receipt, ReceiptItem, Revision, Timestamp};
+use ginti_types::{Code, Epoch, Outcome, Problem, Receipt, ReceiptItem, Revision, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Batcher, identity};
@@ -188,14 +188,9 @@ impl Batcher {
                 continue;
             }
             match code {
-                Some(Code::ClockSkew) if item.restamps < self.config.restamps_max => {
-                    // The clock ran ahead of the server's: start over from the server's time.
-                    set_back_clock(device, now);
-                    again(device, item, now, result);
-                }
-                Some(Code::RevisionReused) if item.restamps < self.config.restamps_max => {
+                Some(code @ (Code::ClockSkew | Code::RevisionReused)) if item.restamps < self.config.restamps_max => {
                     if delivery.device_id == device.device_id {
-                        identity::renew(device, &mut entropy);
+                        identity::renew(device, &mut entropy, code == Code::ClockSkew);
                     }
                     again(device, item, now, result);
                 }
@@ -289,10 +284,12 @@ fn refuse(
     item.problem = Some(ItemProblem { code, detail, at: now, revision });
 }
 
-/// Stamps the row anew so that it goes out again. The first few times at once, then on the cadence: a server whose own clock
-/// is wrong must not be hammered.
+/// The row goes out again under a new stamp, which it gets now or, when the device waits for its new id, when it is cut. The
+/// first few times at once, then on the cadence: a server whose own clock is wrong must not be hammered.
 fn again(device: &mut DeviceRecord, item: &mut ItemRecord, now: Moment, result: &mut Effect) {
-    identity::restamp(device, item, now);
+    if device.next_device_id.is_none() {
+        identity::restamp(device, item, now);
+    }
     item.restamps += 1;
     if item.restamps <= 2 {
         device.backlog = true;
@@ -300,18 +297,9 @@ fn again(device: &mut DeviceRecord, item: &mut ItemRecord, now: Moment, result: 
     }
 }
 
-fn set_back_clock(device: &mut DeviceRecord, now: Moment) {
-    let wall = Revision::from_unix_ms(device.server_ms(now));
-    if device.clock.last().is_some_and(|last| last.unix_ms() > wall.unix_ms()) {
-        device.clock = Clock::after(wall);
-    }
-}
-
 /// Moves the clock past a revision from elsewhere, unless that runs further ahead than the server would accept.
 pub(super) fn observe_revision(device: &mut DeviceRecord, seen: Revision) {
-    let server_ms = device.server_time.map_or(i64::MAX, Timestamp::unix_ms);
-    let bound = server_ms.saturating_add(i64::try_from(ginti_types::limits::CLOCK_AHEAD_MS_MAX).unwrap_or(i64::MAX));
-    if seen.unix_ms() <= bound {
+    if device.server_time.is_none_or(|server_time| seen.unix_ms() <= identity::furthest_ms(server_time)) {
         device.clock.observe(seen);
     }
 }
