@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use ginti_store::{DeviceSeen, NewRefreshToken, RefreshRotation, User};
-use ginti_types::{Code, DeviceId, FacilityId, Revision, TenantId, Timestamp, UserLoginId};
+use ginti_types::{Code, DeviceId, FacilityId, Revision, TenantId, Timestamp, UserLoginId, limits};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -43,9 +43,9 @@ pub(super) struct RefreshDto {
     /// The id it had before it had to take a new one.
     #[schema(value_type = Option<String>)]
     former_device_id: Option<DeviceId>,
-    /// The former id's clock ran ahead: what it stamped above this revision is refused for ever.
-    #[schema(value_type = Option<u64>)]
-    retire_former_above: Option<Revision>,
+    /// The former id's clock ran ahead: from now on, what it stamped in the future is refused for ever.
+    #[serde(default)]
+    retire_former: bool,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -57,6 +57,9 @@ pub(super) struct SignedInDto {
     /// Seconds that the token is good for.
     #[schema(example = 600)]
     expires_in: u32,
+    /// The server's clock.
+    #[schema(value_type = String, format = DateTime)]
+    server_time: Timestamp,
     user: UserDto,
 }
 
@@ -237,10 +240,12 @@ fn refused(detail: &str) -> ProblemResponse {
 
 async fn note_device(deps: &Deps, user: &User, told: RefreshDto, now: Timestamp) -> Answer<()> {
     let Some(device) = told.device_id else { return Ok(()) };
+    let bound_ms = i64::try_from(limits::CLOCK_AHEAD_MS_MAX).unwrap_or(i64::MAX);
+    let bound = || Revision::last_of_unix_ms(now.unix_ms().saturating_add(bound_ms));
     let seen = DeviceSeen {
         device,
         former: told.former_device_id,
-        retire_former_above: told.retire_former_above,
+        retire_former_above: told.retire_former.then(bound),
         user: user.id.clone(),
         now,
     };
@@ -249,8 +254,8 @@ async fn note_device(deps: &Deps, user: &User, told: RefreshDto, now: Timestamp)
 
 fn signed_in(deps: &Deps, user: User, refresh: &RefreshToken, expires: Timestamp, now: Timestamp) -> Response {
     let seconds = deps.config.access_token_seconds;
-    let answer =
-        SignedInDto { access_token: deps.tokens.issue(&user, now, seconds), expires_in: seconds, user: user.into() };
+    let access_token = deps.tokens.issue(&user, now, seconds);
+    let answer = SignedInDto { access_token, expires_in: seconds, server_time: now, user: user.into() };
     let cookie = RefreshCookie::set(refresh, expires.unix_ms() - now.unix_ms());
     ([(header::SET_COOKIE, cookie)], Json(answer)).into_response()
 }

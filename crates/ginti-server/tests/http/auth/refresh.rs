@@ -140,9 +140,12 @@ async fn what_an_id_given_up_for_its_fast_clock_had_stamped_too_far_ahead_never_
     let login = json!({ "username": "counter", "password": PASSWORD, "deviceId": "device-1" });
     let held = cookie(&world.post("/auth/login").json(&login).send().await);
     let stamped_a_day_ahead = Revision::from_unix_ms(NOW_MS + 86_400_000).get();
-    let retire = json!({ "deviceId": "device-2", "formerDeviceId": "device-1",
-        "retireFormerAbove": Revision::from_unix_ms(NOW_MS).get() });
-    world.post("/auth/refresh").header("cookie", &held).json(&retire).send().await.ok();
+    let retire = json!({ "deviceId": "device-2", "formerDeviceId": "device-1", "retireFormer": true });
+    let renewed = world.post("/auth/refresh").header("cookie", &held).json(&retire).send().await.ok();
+    assert_eq!(
+        renewed["serverTime"], "2026-11-22T09:14:03.120Z",
+        "the device stamps above what may be accepted by then"
+    );
 
     // A copy strays in when the server's own clock has passed its stamp.
     world.advance_ms(2 * 86_400_000);
