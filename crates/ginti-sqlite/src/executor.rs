@@ -32,11 +32,17 @@ pub(crate) enum Runner {
     Inline(Box<Mutex<Option<(Core, Lock)>>>),
 }
 
-/// The ends of both queues, until the store is closed.
+/// The ends of both queues and the threads behind them, until the store is closed.
 #[derive(Debug)]
 pub(crate) struct Threads {
     queues: Mutex<Option<Queues>>,
-    running: Mutex<Vec<JoinHandle<()>>>,
+    running: Mutex<Option<Running>>,
+}
+
+#[derive(Debug)]
+struct Running {
+    readers: Vec<JoinHandle<()>>,
+    writer: JoinHandle<()>,
 }
 
 #[derive(Clone, Debug)]
@@ -61,15 +67,15 @@ impl Runner {
         let (writes, waiting_writes) = mpsc::channel(waiting_max.get());
         let (reads, waiting_reads) = mpsc::channel(waiting_max.get());
         let waiting_reads = Arc::new(Mutex::new(waiting_reads));
-        // Readers first: the writer, joined last, then closes the last connection and the log with it.
-        let mut running = Vec::new();
+        let mut threads = Vec::new();
         for conn in connections {
             let waiting = Arc::clone(&waiting_reads);
-            running.push(spawn("ginti-read", move || read_loop(&conn, &waiting))?);
+            threads.push(spawn("ginti-read", move || read_loop(&conn, &waiting))?);
         }
-        running.push(spawn("ginti-write", move || write_loop(core, lock, waiting_writes))?);
-        let queues = Mutex::new(Some(Queues { writes, reads }));
-        Ok(Self::Threads(Threads { queues, running: Mutex::new(running) }))
+        let running =
+            Running { readers: threads, writer: spawn("ginti-write", move || write_loop(core, lock, waiting_writes))? };
+        let queues = Queues { writes, reads };
+        Ok(Self::Threads(Threads { queues: Mutex::new(Some(queues)), running: Mutex::new(Some(running)) }))
     }
 
     /// Runs a write and waits until it is durable. `work` may run twice; only the second run then counts.
@@ -122,13 +128,12 @@ impl Runner {
                 Ok(())
             }
             Self::Threads(threads) => {
-                let running = threads.stop();
+                let Some(stopping) = threads.stop() else { return Ok(()) };
                 let (done, finished) = oneshot::channel();
-                let join = move || {
-                    let broken = running.into_iter().map(JoinHandle::join).filter(Result::is_err).count();
-                    let _ = done.send(broken == 0);
+                let wait = move || {
+                    let _ = done.send(stopping.wait());
                 };
-                spawn("ginti-close", join).map_err(StoreError::from)?;
+                spawn("ginti-close", wait).map_err(StoreError::from)?;
                 if finished.await.unwrap_or(false) { Ok(()) } else { Err(broken()) }
             }
         }
@@ -140,20 +145,37 @@ impl Threads {
         lock(&self.queues).clone().ok_or(StoreError::Closed)
     }
 
-    /// Lets the threads run dry; returns those that still have to end.
-    fn stop(&self) -> Vec<JoinHandle<()>> {
-        lock(&self.queues).take();
-        std::mem::take(&mut *lock(&self.running))
+    /// Takes no more jobs from now on; what was accepted still has to be waited for.
+    fn stop(&self) -> Option<Stopping> {
+        let queues = lock(&self.queues).take()?;
+        let running = lock(&self.running).take()?;
+        Some(Stopping { queues, running })
     }
 }
 
 impl Drop for Threads {
     /// A store that is dropped is closed: the file's lock must not outlive it.
     fn drop(&mut self) {
-        for thread in self.stop() {
-            // A thread that broke has said so in the log; there is nobody left to tell.
-            let _ = thread.join();
-        }
+        // A thread that broke has said so on its way; there is nobody left to tell.
+        self.stop().map(Stopping::wait);
+    }
+}
+
+/// A store that is being closed.
+struct Stopping {
+    queues: Queues,
+    running: Running,
+}
+
+impl Stopping {
+    /// Waits for the readers, then for the writer: as the last connection it folds the log into the database file. False
+    /// if a thread broke.
+    fn wait(self) -> bool {
+        let Queues { writes, reads } = self.queues;
+        drop(reads);
+        let broken = self.running.readers.into_iter().map(JoinHandle::join).filter(Result::is_err).count();
+        drop(writes);
+        self.running.writer.join().is_ok() && broken == 0
     }
 }
 

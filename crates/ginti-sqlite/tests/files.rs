@@ -24,6 +24,19 @@ async fn a_second_store_on_the_same_file_is_refused() {
     SqliteStore::open(&path, Options::default()).unwrap().ping().await.unwrap();
 }
 
+#[tokio::test]
+async fn a_closed_database_is_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ginti.db");
+    for executor in [Executor::default(), Executor::Inline] {
+        let store = SqliteStore::open(&path, Options { executor, ..Options::default() }).unwrap();
+        store.put_tenant(&ginti_types::TenantId::new("t").unwrap(), "Tenant").await.unwrap();
+        assert!(with_suffix(&path, "-wal").exists());
+        store.close().await.unwrap();
+        assert!(!with_suffix(&path, "-wal").exists(), "{executor:?}: the log is folded in");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_link_to_the_file_is_the_same_file() {
