@@ -11,7 +11,6 @@ pub mod demo;
 mod deps;
 mod digest;
 mod drain;
-
 mod layers;
 mod problem;
 mod request;

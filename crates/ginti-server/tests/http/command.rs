@@ -1,5 +1,7 @@
 //! The `ginti` command itself, as an operator runs it.
 
+mod demo;
+mod import;
 mod serve;
 mod user;
 

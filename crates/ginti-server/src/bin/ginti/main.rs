@@ -2,7 +2,7 @@
 
 mod database;
 mod demo;
-
+mod import;
 mod log;
 mod serve;
 mod user;
@@ -23,6 +23,9 @@ struct Arguments {
 enum Command {
     /// Run the server
     Serve(Box<serve::ServeArguments>),
+    /// Take data from files into a database
+    #[command(subcommand)]
+    Import(import::ImportCommand),
     /// Add and change the people who may sign in
     #[command(subcommand)]
     User(user::UserCommand),
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
             runtime.block_on(async {
                 match arguments.command {
                     Command::Serve(arguments) => serve::run(*arguments).await,
+                    Command::Import(command) => import::run(command).await,
                     Command::User(command) => user::run(command).await,
                 }
             })
