@@ -131,3 +131,32 @@ fn challenge(code: &str) -> &'static str {
         _ => "Bearer realm=\"ginti\"",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_failure_of_the_store_is_told_without_its_inner_text() {
+        let secret = || "/var/lib/ginti/ginti.db: row 7".to_owned();
+        let cases = [
+            (StoreError::Busy, Code::Busy),
+            (StoreError::Closed, Code::Draining),
+            (StoreError::Full(secret()), Code::StorageUnavailable),
+            (StoreError::Locked(secret()), Code::StorageUnavailable),
+            (StoreError::Failed(secret()), Code::StorageUnavailable),
+            (StoreError::NewerSchema { found: 9, known: 1 }, Code::StorageUnavailable),
+            (StoreError::Exists(secret()), Code::InternalError),
+            (StoreError::Missing(secret()), Code::InternalError),
+        ];
+        for (error, code) in cases {
+            let answer = ProblemResponse::from(error);
+            assert_eq!(answer.problem.code, code.as_str());
+            assert!(!answer.problem.detail.contains("ginti.db"), "{}", answer.problem.detail);
+            let status = answer.problem.status;
+            let response = answer.into_response();
+            assert_eq!(response.status().as_u16(), status);
+            assert_eq!(response.headers().contains_key(header::RETRY_AFTER), status == 503);
+        }
+    }
+}
