@@ -55,6 +55,7 @@ export interface Status {
 
 export class CourierPage {
   readonly database: TenantDatabase
+  private readonly batcher: BatcherMachine
   private readonly counting: Counting
   private readonly planning: Planning
   private readonly fetching: Fetching
@@ -67,6 +68,7 @@ export class CourierPage {
   constructor(private readonly options: CourierPageOptions) {
     const { tenantId, userLoginId, tokens, baseUrl = '' } = options
     const batcher = new BatcherMachine(options.batcherConfig)
+    this.batcher = batcher
     const changed = (items: ItemRecord[]) => this.changed(items)
     this.database = tenantDatabase(tenantId)
     this.counting = new Counting(this.database, batcher, userLoginId)
@@ -224,10 +226,22 @@ export class CourierPage {
     }
   }
 
-  /** Tells the server this device's new id; nothing is cut before. */
+  /** Tells the server the id this device is to take; nothing is cut before. */
   private async announce(): Promise<void> {
-    const { result } = await this.options.tokens.refresh(POKE_EVERY_MS)
-    if (result === 'ok') await this.planning.plan('online')
+    const device = await withReopen(this.database, () => this.database.device())
+    if (!device?.nextDeviceId) return
+    const { nextDeviceId, deviceId, retire } = device
+    const announcement = { deviceId: nextDeviceId, formerDeviceId: deviceId, retireFormer: retire }
+    const serverTime = await this.options.tokens.announce(announcement, POKE_EVERY_MS)
+    if (serverTime === null) return
+    await withReopen(this.database, () =>
+      this.database.transaction('rw', this.database.meta, async () => {
+        const now = await this.database.device()
+        if (now?.nextDeviceId !== nextDeviceId) return
+        await this.database.putDevice(this.batcher.call('announced', { device: now, serverTime }).device)
+      }),
+    )
+    await this.planning.plan('online')
   }
 
   private async hear(word: Broadcast): Promise<void> {
@@ -283,20 +297,21 @@ export async function deviceIdForSignIn(wasm: WasmSource): Promise<string> {
   return device.deviceId
 }
 
-/** Remembers who signed in. A tenant this device already counted for keeps its identity and tells it at the next refresh. */
-export async function rememberSignIn(user: User, deviceId: string): Promise<void> {
+/** Remembers who signed in. False when the tenant knows this device by another id than was told: refresh before sending. */
+export async function rememberSignIn(user: User, deviceId: string): Promise<boolean> {
   const devices = theDeviceDatabase()
   const database = tenantDatabase(user.tenantId)
   const newcomer = await devices.newcomer()
-  await withReopen(database, () =>
+  const known = await withReopen(database, () =>
     database.transaction('rw', database.meta, async () => {
       const device = await database.device()
-      if (!device && newcomer) await database.putDevice({ ...newcomer, announce: newcomer.deviceId !== deviceId })
-      else if (device && device.deviceId !== deviceId) await database.putDevice({ ...device, announce: true })
+      if (!device && newcomer) await database.putDevice(newcomer)
+      return device ?? newcomer
     }),
   )
-  if (newcomer?.deviceId === deviceId) await devices.putNewcomer(null)
+  if (newcomer) await devices.putNewcomer(null)
   await devices.putProfile(user)
+  return known?.deviceId === deviceId
 }
 
 async function adoptIdentity(database: TenantDatabase, batcherConfig?: object): Promise<void> {
@@ -304,7 +319,7 @@ async function adoptIdentity(database: TenantDatabase, batcherConfig?: object): 
     database.transaction('rw', database.meta, async () => {
       if (await database.device()) return
       const { device } = new BatcherMachine(batcherConfig).call('newDevice', { entropy: entropy() })
-      await database.putDevice({ ...device, announce: true })
+      await database.putDevice(device)
     }),
   )
 }

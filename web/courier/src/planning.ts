@@ -14,7 +14,7 @@ const CURSOR = 'cursor:'
 export interface PlanningHost {
   /** Resolves when a courier has custody; its error says why none has. */
   handOver(batchId: string, body: string): Promise<void>
-  /** A new device id has to be told to the server before anything is cut. */
+  /** The id this device is to take has to be told to the server before anything is cut. */
   announce(): void
   /** Rows that changed. */
   changed(items: ItemRecord[]): void
@@ -80,7 +80,7 @@ export class Planning {
       const device = await database.device()
       if (!device) return null
       const saved = await items.where('[truth+revision]').between(['saved', 0], ['saved', Infinity]).limit(PLAN_ITEMS_MAX).toArray()
-      const open = await deliveries.where('state').anyOf('cut', 'custody').toArray()
+      const open = await deliveries.where('state').anyOf('cut', 'custody', 'answered').toArray()
       const heldItems = await items.where('truth').equals('sending').toArray()
       const planned = this.batcher.call('plan', { now: Date.now(), trigger, device, saved, open, heldItems, entropy: entropy() })
       await database.putDevice(planned.device)

@@ -3,7 +3,6 @@
 
 import { tenantDatabase, theDeviceDatabase, withReopen, type User } from './db.js'
 import { withLock } from './lock.js'
-import type { DeviceRecord } from './machine.js'
 import { AUTH_LOCK, openChannel, type Broadcast } from './messages.js'
 
 export interface Token {
@@ -15,7 +14,20 @@ export interface Token {
 /** Where a drain takes its token from. Integrators with a sign-in of their own bring their own. */
 export interface TokenSource {
   current(): Token | null
-  refresh(timeoutMs: number): Promise<{ result: 'ok' | 'denied' | 'unreachable'; realm: string | null }>
+  refresh(timeoutMs: number): Promise<Refreshed>
+  /** A refresh that tells the server the id this device is about to take; answers with the server's time, null when it failed. */
+  announce(announcement: Announcement, timeoutMs: number): Promise<string | null>
+}
+
+export interface Refreshed {
+  result: 'ok' | 'denied' | 'unreachable'
+  realm: string | null
+}
+
+export interface Announcement {
+  deviceId: string
+  formerDeviceId: string
+  retireFormer: boolean
 }
 
 /** Why a sign-in failed, in words for the person at the screen. */
@@ -31,6 +43,7 @@ export class SignInError extends Error {
 interface AuthAnswer {
   accessToken: string
   expiresIn: number
+  serverTime: string
   user: User
 }
 
@@ -38,7 +51,9 @@ export type TokenEvent = 'token' | 'denied' | 'signedOut'
 
 export class Tokens implements TokenSource {
   private token: Token | null = null
-  private refreshing: ReturnType<TokenSource['refresh']> | null = null
+  /** Given up for a newer one; a page that lags behind may still offer it. */
+  private spent: string | null = null
+  private refreshing: Promise<Refreshed> | null = null
   private readonly channel = openChannel()
   private readonly listeners = new Set<(event: TokenEvent) => void>()
 
@@ -56,7 +71,7 @@ export class Tokens implements TokenSource {
 
   /** Takes a token that another context obtained. */
   remember(token: Token): void {
-    if (token.accessToken === this.token?.accessToken) return
+    if (token.accessToken === this.token?.accessToken || token.accessToken === this.spent) return
     this.token = token
     this.emit('token')
   }
@@ -94,27 +109,33 @@ export class Tokens implements TokenSource {
   }
 
   /** One refresh for everyone in this context; across contexts the lock's next holder takes over what the first got. */
-  refresh(timeoutMs: number): ReturnType<TokenSource['refresh']> {
+  refresh(timeoutMs: number): Promise<Refreshed> {
     this.refreshing ??= this.refreshOnce(timeoutMs).finally(() => (this.refreshing = null))
     return this.refreshing
   }
 
-  private async refreshOnce(timeoutMs: number): ReturnType<TokenSource['refresh']> {
-    const stale = this.token?.accessToken
-    const done = await withLock(AUTH_LOCK, timeoutMs, async () => {
-      if (this.token && this.token.accessToken !== stale) return { result: 'ok', realm: this.token.realm } as const
-      return this.fetchToken(timeoutMs)
-    })
-    return done?.value ?? { result: 'unreachable', realm: this.token?.realm ?? null }
+  async announce(announcement: Announcement, timeoutMs: number): Promise<string | null> {
+    const done = await withLock(AUTH_LOCK, timeoutMs, () => this.fetchToken(announcement, timeoutMs))
+    return done?.value.serverTime ?? null
   }
 
-  private async fetchToken(timeoutMs: number): ReturnType<TokenSource['refresh']> {
-    const device = await knownDevice().catch(() => null)
-    const announced = device ? { deviceId: device.deviceId, formerDeviceId: device.formerDeviceId ?? undefined } : {}
+  private async refreshOnce(timeoutMs: number): Promise<Refreshed> {
+    this.spent = this.token?.accessToken ?? this.spent
+    this.token = null
+    const done = await withLock(AUTH_LOCK, timeoutMs, async (): Promise<Refreshed> => {
+      if (this.token) return { result: 'ok', realm: this.token.realm }
+      const deviceId = await knownDeviceId().catch(() => undefined)
+      return this.fetchToken({ deviceId }, timeoutMs)
+    })
+    return done?.value ?? { result: 'unreachable', realm: null }
+  }
+
+  private async fetchToken(told: Partial<Announcement>, timeoutMs: number): Promise<Refreshed & { serverTime?: string }> {
     let answer: AuthAnswer
     try {
-      const response = await this.post('/auth/refresh', announced, AbortSignal.timeout(timeoutMs))
+      const response = await this.post('/auth/refresh', told, AbortSignal.timeout(timeoutMs))
       if ([400, 401, 403].includes(response.status)) {
+        this.token = null
         this.emit('denied')
         this.say({ type: 'denied' })
         return { result: 'denied', realm: null }
@@ -124,9 +145,8 @@ export class Tokens implements TokenSource {
     } catch {
       return { result: 'unreachable', realm: null }
     }
-    if (device) await markAnnounced(answer.user.tenantId, device).catch(() => undefined)
     this.share({ accessToken: answer.accessToken, realm: answer.user.tenantId })
-    return { result: 'ok', realm: answer.user.tenantId }
+    return { result: 'ok', realm: answer.user.tenantId, serverTime: answer.serverTime }
   }
 
   private share(token: Token): void {
@@ -154,22 +174,10 @@ export class Tokens implements TokenSource {
   }
 }
 
-/** The identity the signed-in person's tenant knows this device by. */
-async function knownDevice(): Promise<DeviceRecord | null> {
+/** The id by which the signed-in person's tenant knows this device. */
+async function knownDeviceId(): Promise<string | undefined> {
   const profile = await theDeviceDatabase().profile()
-  if (!profile) return null
+  if (!profile) return undefined
   const database = tenantDatabase(profile.tenantId)
-  return withReopen(database, () => database.device())
-}
-
-/** The server has been told this id: batches may carry it. */
-async function markAnnounced(tenantId: string, told: DeviceRecord): Promise<void> {
-  const database = tenantDatabase(tenantId)
-  await withReopen(database, () =>
-    database.transaction('rw', database.meta, async () => {
-      const device = await database.device()
-      if (!device?.announce || device.deviceId !== told.deviceId) return
-      await database.putDevice({ ...device, announce: false, formerDeviceId: null })
-    }),
-  )
+  return (await withReopen(database, () => database.device()))?.deviceId
 }

@@ -45,10 +45,11 @@ async function open(): Promise<void> {
 export async function signIn(username: string, password: string): Promise<void> {
   const deviceId = await deviceIdForSignIn(wasmUrl)
   const user = await tokens.signIn(username, password, deviceId)
-  await rememberSignIn(user, deviceId)
+  const isKnown = await rememberSignIn(user, deviceId)
   needsSignIn.value = false
   const isSame = profile.value?.userLoginId === user.userLoginId && profile.value.tenantId === user.tenantId
   if (!isSame || !courier.value) await startCourier(user)
+  if (!isKnown) await tokens.refresh(REFRESH_MS)
   await courier.value?.signedIn()
   void fetchEverything()
 }
