@@ -27,6 +27,9 @@ export interface DrainOptions {
   onRemaining?: () => void
 }
 
+/** Nothing is left to learn by sending: taken back by the page, or a worker was killed after it wrote the answer. */
+const DONE: (DeliveryRecord['state'] | undefined)[] = ['withdrawn', 'answered', 'settled']
+
 /** These change what the gate knows, so they are heard even by an empty queue. */
 const ALWAYS_HEARD: WakeCause[] = ['signedIn', 'manual']
 
@@ -115,7 +118,7 @@ export class Drain {
     const entries: QueuedEntry[] = []
     for (const { id, batchId, realm } of batches) {
       const delivery = await inTenant(realm, (database) => database.deliveries.get(batchId))
-      entries.push({ id, batchId, realm, withdrawn: delivery?.state === 'withdrawn' || delivery?.state === 'settled' })
+      entries.push({ id, batchId, realm, withdrawn: DONE.includes(delivery?.state) })
     }
     return { wake: { cause, entries, realm: this.options.tokens.current()?.realm ?? null } }
   }

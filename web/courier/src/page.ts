@@ -325,12 +325,12 @@ async function adoptIdentity(database: TenantDatabase, batcherConfig?: object): 
 }
 
 function isControlled(): boolean {
-  return Boolean(globalThis.navigator.serviceWorker?.controller)
+  return Boolean(globalThis.navigator?.serviceWorker?.controller)
 }
 
 async function activeWorker(): Promise<ServiceWorker | null> {
   try {
-    return (await globalThis.navigator.serviceWorker?.getRegistration())?.active ?? null
+    return (await globalThis.navigator?.serviceWorker?.getRegistration())?.active ?? null
   } catch {
     return null
   }

@@ -1,0 +1,109 @@
+import { describe, expect, it } from 'vitest'
+import { productKeys } from '../src/codes.js'
+import { bench, scan, SESSION } from './helpers.js'
+
+describe('a scan', () => {
+  it('writes journal, row and clock together', async () => {
+    const { counting, database } = await bench()
+    const before = await database.device()
+    const item = await scan(counting, 'P1')
+    const scans = await database.scans.toArray()
+    expect(scans).toHaveLength(1)
+    expect(scans[0]).toMatchObject({ importItemSeqId: item.importItemSeqId, kind: 'add', before: 0, after: 1, revision: item.revision })
+    expect(await database.items.get([SESSION, item.importItemSeqId])).toMatchObject({ quantity: 1, truth: 'saved', own: true })
+    expect((await database.device())?.clock).not.toBe(before?.clock)
+  })
+
+  it('writes nothing when a part of it cannot be written', async () => {
+    const { counting, database } = await bench()
+    await scan(counting, 'P1')
+    const clock = (await database.device())?.clock
+    const refuse = () => {
+      throw new Error('disk full')
+    }
+    database.items.hook('updating', refuse)
+    await expect(scan(counting, 'P1')).rejects.toThrow('disk full')
+    database.items.hook('updating').unsubscribe(refuse)
+    expect(await database.scans.count()).toBe(1)
+    expect((await database.device())?.clock).toBe(clock)
+    expect((await scan(counting, 'P1')).quantity).toBe(2)
+  })
+
+  it('is not lost in a burst', async () => {
+    const { counting, database } = await bench()
+    await Promise.all(Array.from({ length: 60 }, (_, index) => scan(counting, `P${index % 3}`)))
+    const items = await database.items.toArray()
+    expect(items.map(({ quantity }) => quantity)).toEqual([20, 20, 20])
+    expect(await database.scans.count()).toBe(60)
+    const revisions = (await database.scans.toArray()).map(({ revision }) => revision)
+    expect([...revisions].sort((a, b) => a - b)).toEqual(revisions)
+    expect(new Set(revisions).size).toBe(60)
+  })
+
+  it('keeps decimals, and a zero that was counted', async () => {
+    const { counting } = await bench()
+    const set = (quantity: number) =>
+      counting.count({ inventoryCountImportId: SESSION, productId: 'P1', productIdentifier: null, count: { kind: 'set', quantity } })
+    expect((await set(2.5)).item.quantity).toBe(2.5)
+    expect((await set(0)).item.quantity).toBe(0)
+  })
+
+  it('of an unknown code is a row of its own that later scans find again', async () => {
+    const { counting, database } = await bench()
+    const unknown = { inventoryCountImportId: SESSION, productId: null, productIdentifier: '4006381333931', count: { kind: 'add', quantity: 1 } as const }
+    const first = await counting.count(unknown)
+    const second = await counting.count(unknown)
+    expect(second.item).toMatchObject({ importItemSeqId: first.item.importItemSeqId, productId: null, quantity: 2 })
+    expect(await database.items.count()).toBe(1)
+  })
+
+  it('of a listed product says that it was asked for', async () => {
+    const { counting, database } = await bench()
+    await database.sessions.put({
+      inventoryCountImportId: SESSION,
+      countImportName: 'Aisle 3',
+      facilityId: 'F',
+      facilityName: 'Store',
+      purposeType: 'DIRECTED_COUNT',
+      statusId: 'SESSION_ASSIGNED',
+      dueDate: null,
+      createdDate: '2026-11-22T08:00:00Z',
+      itemsCounted: 0,
+      itemsRequested: 1,
+    })
+    await database.assignments.put({ inventoryCountImportId: SESSION, importItemSeqId: 'A1', productId: 'P1' })
+    expect((await scan(counting, 'P1')).isRequested).toBe('Y')
+    expect((await scan(counting, 'P2')).isRequested).toBe('N')
+  })
+})
+
+describe('undo', () => {
+  it('goes back scan by scan, and a new scan starts over', async () => {
+    const { counting } = await bench()
+    await scan(counting, 'P1')
+    await scan(counting, 'P2', 5)
+    await scan(counting, 'P2')
+    expect((await counting.undo(SESSION))?.item).toMatchObject({ productId: 'P2', quantity: 5 })
+    expect((await counting.undo(SESSION))?.item).toMatchObject({ productId: 'P2', quantity: 0 })
+    await scan(counting, 'P3')
+    expect((await counting.undo(SESSION))?.item).toMatchObject({ productId: 'P3', quantity: 0 })
+    expect((await counting.undo(SESSION))?.item).toMatchObject({ productId: 'P1', quantity: 0 })
+    expect(await counting.undo(SESSION)).toBeNull()
+  })
+})
+
+describe('a code', () => {
+  it('finds its product with and without the leading zero, and both products when two share it', async () => {
+    const { counting, database } = await bench()
+    const product = (productId: string, barcodes: string[]) => {
+      const plain = { productId, productName: productId, sku: `SKU-${productId}`, barcodes }
+      return { ...plain, codes: productKeys(plain), text: '' }
+    }
+    await database.products.bulkPut([product('1', ['0012345678905']), product('2', ['6291041500213']), product('3', ['6291041500213'])])
+    const found = async (code: string) => (await counting.productsByCode(code)).map(({ productId }) => productId).sort()
+    expect(await found('012345678905')).toEqual(['1'])
+    expect(await found('sku-2')).toEqual(['2'])
+    expect(await found('6291041500213')).toEqual(['2', '3'])
+    expect(await found('99999999')).toEqual([])
+  })
+})

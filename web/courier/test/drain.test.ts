@@ -1,0 +1,114 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { theDeviceDatabase } from '../src/db.js'
+import { Drain } from '../src/drain.js'
+import { COUNT_IMPORTS } from '../src/messages.js'
+import { BatchQueue } from '../src/queue.js'
+import { bench, httpServer, receiptFor, scan, SignedIn, storedText, until, type HttpServer } from './helpers.js'
+
+const ready = () => Promise.resolve()
+const closing: (() => unknown)[] = []
+
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close()
+  const queue = new BatchQueue()
+  for (const { id } of await queue.all()) await queue.delete(id)
+})
+
+/** A batch in the queue, its delivery in the courier's custody. */
+async function queued(server: HttpServer, queue = new BatchQueue()) {
+  const device = await bench()
+  await scan(device.counting, 'P1')
+  await device.planning.plan('manual')
+  device.planning.stop()
+  const { batchId, body } = device.sent[0] ?? { batchId: '', body: '' }
+  await queue.push({ url: server.url + COUNT_IMPORTS, body, batchId, realm: device.realm })
+  const tokens = new SignedIn(device.realm)
+  const drain = new Drain({ tokens, ready, queue })
+  closing.push(() => drain.stop(), () => server.close(), () => forgetTrouble())
+  return { ...device, batchId, queue, drain, tokens }
+}
+
+/** The courier's memory is the device's, shared by all tests: begin with a good mood. */
+async function forgetTrouble(): Promise<void> {
+  const record = await theDeviceDatabase().courier()
+  if (record) await theDeviceDatabase().putCourier({ ...record, failures: 0, notBefore: 0, retryAfterUntil: 0, gate: 'open', gateFailures: 0 })
+}
+
+describe('draining', () => {
+  it('delivers with the token of the moment and keeps no credential', async () => {
+    const server = await httpServer()
+    const { drain, queue, database, batchId } = await queued(server)
+    expect(await storedText()).not.toMatch(/secret-token|bearer|authorization/i)
+    await drain.wake('queued')
+    expect(server.requests).toHaveLength(1)
+    expect(server.requests[0]?.headers).toMatchObject({ authorization: 'Bearer secret-token', 'idempotency-key': batchId })
+    expect(await queue.all()).toEqual([])
+    expect(await database.deliveries.get(batchId)).toMatchObject({ state: 'answered', attempts: 1, answer: { status: 200 } })
+    expect(await storedText()).not.toMatch(/secret-token|bearer|authorization/i)
+  })
+
+  it('writes the outcome before it deletes, so that being cut between neither loses nor repeats', async () => {
+    const server = await httpServer()
+    const queue = new BatchQueue()
+    const deleting = queue.delete.bind(queue)
+    queue.delete = () => Promise.reject(new Error('killed'))
+    const { drain, database, batchId } = await queued(server, queue)
+    await drain.wake('queued')
+    expect(await database.deliveries.get(batchId)).toMatchObject({ state: 'answered', answer: { status: 200 } })
+    expect(await queue.all()).toHaveLength(1)
+    queue.delete = deleting
+    await drain.wake('start')
+    await until(async () => (await queue.all()).length === 0)
+    expect(await database.deliveries.get(batchId)).toMatchObject({ state: 'answered', answer: { status: 200 } })
+    expect(server.requests).toHaveLength(1)
+  })
+
+  it('keeps the entry when the outcome cannot be written', async () => {
+    const server = await httpServer()
+    const { drain, queue, database, batchId } = await queued(server)
+    const refuse = (changes: object) => {
+      if ('answer' in changes) throw new Error('disk full')
+    }
+    database.deliveries.hook('updating', refuse)
+    await drain.wake('queued')
+    expect(await queue.all()).toHaveLength(1)
+    expect(await database.deliveries.get(batchId)).toMatchObject({ state: 'custody', answer: null })
+    database.deliveries.hook('updating').unsubscribe(refuse)
+    await drain.wake('start')
+    expect(await queue.all()).toEqual([])
+    expect(server.requests).toHaveLength(2)
+  })
+
+  it('sends once for two wakes at the same time', async () => {
+    const server = await httpServer((response, body) => setTimeout(() => response.end(receiptFor(body)), 50))
+    const { drain, queue } = await queued(server)
+    await Promise.all([drain.wake('poke'), drain.wake('sync'), drain.wake('visible')])
+    expect(server.requests).toHaveLength(1)
+    expect(await queue.all()).toEqual([])
+  })
+
+  it('keeps what the server could not take, and delivers it without a new scan', async () => {
+    const server = await httpServer((response, body, count) => {
+      if (count > 1) return response.end(receiptFor(body))
+      response.statusCode = 503
+      response.end('{"code":"busy","status":503,"title":"Busy","detail":"Come back.","type":"about:blank"}')
+    })
+    const { drain, queue, database, batchId } = await queued(server)
+    await drain.wake('queued')
+    await until(async () => (await database.deliveries.get(batchId))?.state === 'answered')
+    await until(async () => (await queue.all()).length === 0)
+    expect(server.requests.length).toBeGreaterThanOrEqual(2)
+  })
+
+  it('refreshes at 401 and goes on', async () => {
+    const server = await httpServer((response, body, count) => {
+      if (count > 1) return response.end(receiptFor(body))
+      response.statusCode = 401
+      response.end('{"code":"token-expired","status":401,"title":"Expired","detail":"Expired.","type":"about:blank"}')
+    })
+    const { drain, tokens, database, batchId } = await queued(server)
+    await drain.wake('queued')
+    await until(async () => (await database.deliveries.get(batchId))?.state === 'answered')
+    expect(tokens.refreshes).toBe(1)
+  })
+})

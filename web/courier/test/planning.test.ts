@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest'
+import { answer, bench, scan, SESSION } from './helpers.js'
+
+const truths = async (database: Awaited<ReturnType<typeof bench>>['database']) =>
+  Object.fromEntries((await database.items.toArray()).map(({ productId, truth }) => [productId, truth]))
+
+describe('handing over', () => {
+  it('sends the rows as they are and knows that a courier has them', async () => {
+    const { counting, planning, database, sent } = await bench()
+    await scan(counting, 'P1', 3)
+    await scan(counting, 'P1')
+    await planning.plan('manual')
+    expect(sent).toHaveLength(1)
+    expect(JSON.parse(sent[0]?.body ?? '')).toMatchObject({ inventoryCountImportId: SESSION, items: [{ productId: 'P1', quantity: 4 }] })
+    expect((await database.deliveries.toArray()).map(({ state }) => state)).toEqual(['custody'])
+    expect(await truths(database)).toEqual({ P1: 'sending' })
+    planning.stop()
+  })
+
+  it('takes everything back when no courier could take it, and loses nothing', async () => {
+    let isBroken = true
+    const { counting, planning, database, sent } = await bench(() =>
+      isBroken ? Promise.reject(new Error('storage is full')) : Promise.resolve(),
+    )
+    await scan(counting, 'P1')
+    await planning.plan('manual')
+    expect(await truths(database)).toEqual({ P1: 'saved' })
+    isBroken = false
+    await planning.plan('manual')
+    expect(sent).toHaveLength(1)
+    expect(await truths(database)).toEqual({ P1: 'sending' })
+    planning.stop()
+  })
+
+  it('happens once when several causes come together', async () => {
+    const { counting, planning, sent } = await bench()
+    await scan(counting, 'P1')
+    await Promise.all([planning.plan('resume'), planning.plan('online'), planning.plan('tick'), planning.plan('manual')])
+    expect(sent).toHaveLength(1)
+    planning.stop()
+  })
+})
+
+describe('settling', () => {
+  it('confirms what the receipt names', async () => {
+    const device = await bench()
+    const { counting, planning, database } = device
+    const item = await scan(counting, 'P1')
+    await planning.plan('manual')
+    await answer(device)
+    await planning.settle()
+    expect(await database.items.get([SESSION, item.importItemSeqId])).toMatchObject({ truth: 'confirmed', confirmed: item.revision })
+    expect((await database.deliveries.toArray())[0]).toMatchObject({ state: 'settled', answer: null })
+    planning.stop()
+  })
+
+  it('leaves a scan unsent that was made while the batch was on its way', async () => {
+    const device = await bench()
+    const { counting, planning, database } = device
+    await scan(counting, 'P1')
+    await planning.plan('manual')
+    await scan(counting, 'P1')
+    await answer(device)
+    await planning.settle()
+    planning.stop()
+    const [item] = await database.items.toArray()
+    expect(item?.quantity).toBe(2)
+    expect(item?.truth).not.toBe('confirmed')
+    expect(item?.confirmed).toBeLessThan(item?.revision ?? 0)
+  })
+
+  it('of the same answer twice changes nothing', async () => {
+    const device = await bench()
+    const { counting, planning, database } = device
+    await scan(counting, 'P1')
+    await planning.plan('manual')
+    const answered = await answer(device)
+    await Promise.all([planning.settle(), planning.settle()])
+    await database.deliveries.put(answered)
+    await planning.settle()
+    expect(await truths(database)).toEqual({ P1: 'confirmed' })
+    planning.stop()
+  })
+})

@@ -1,0 +1,53 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { Tokens } from '../src/tokens.js'
+import { httpServer, storedText, type HttpServer } from './helpers.js'
+
+let server: HttpServer | undefined
+afterEach(() => server?.close())
+
+const user = { userLoginId: 'counter', tenantId: 'acme', name: 'Counter', role: 'counter', facilityIds: null }
+
+describe('a token', () => {
+  it('is refreshed once for all who ask at the same time', async () => {
+    server = await httpServer((response, _, count) => response.end(JSON.stringify({ accessToken: `access-${count}`, expiresIn: 600, user })))
+    const tokens = new Tokens(server.url)
+    const answers = await Promise.all([tokens.refresh(5_000), tokens.refresh(5_000), tokens.refresh(5_000)])
+    expect(server.requests).toHaveLength(1)
+    expect(answers[2]).toMatchObject({ result: 'ok', realm: 'acme' })
+    expect(tokens.current()).toEqual({ accessToken: 'access-1', realm: 'acme' })
+    expect(await storedText()).not.toContain('access-1')
+  })
+
+  it('that was given up does not come back from a page that lags behind', async () => {
+    server = await httpServer((response) => {
+      response.statusCode = 503
+      response.end('{}')
+    })
+    const tokens = new Tokens(server.url)
+    tokens.remember({ accessToken: 'old', realm: 'acme' })
+    expect(await tokens.refresh(5_000)).toMatchObject({ result: 'unreachable' })
+    tokens.remember({ accessToken: 'old', realm: 'acme' })
+    expect(tokens.current()).toBeNull()
+  })
+
+  it('is denied when the sign-in has ended, and listeners hear it', async () => {
+    server = await httpServer((response) => {
+      response.statusCode = 401
+      response.end('{"code":"refresh-refused"}')
+    })
+    const tokens = new Tokens(server.url)
+    const heard: string[] = []
+    tokens.on((event) => heard.push(event))
+    expect(await tokens.refresh(5_000)).toMatchObject({ result: 'denied' })
+    expect(heard).toContain('denied')
+  })
+
+  it('is asked for with the words of the server when that refuses', async () => {
+    server = await httpServer((response) => {
+      response.statusCode = 401
+      response.end('{"code":"credentials-wrong","detail":"The user name or the password is wrong."}')
+    })
+    const tokens = new Tokens(server.url)
+    await expect(tokens.signIn('counter', 'x', 'd')).rejects.toMatchObject({ code: 'credentials-wrong', message: 'The user name or the password is wrong.' })
+  })
+})
