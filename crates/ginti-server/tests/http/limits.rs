@@ -42,6 +42,25 @@ async fn more_requests_than_the_server_takes_are_turned_away_and_health_checks_a
 }
 
 #[tokio::test]
+async fn what_is_under_way_when_a_drain_begins_is_finished() {
+    let world = World::new().await;
+    let token = world.token("counter").await;
+    let (mut sender, body) = Channel::<Bytes>::new(1);
+    let call =
+        world.post(IMPORT).bearer(&token).header("content-type", "application/json").body(Body::new(body)).send();
+    let rest = async {
+        for _ in 0..3 {
+            sender.send_data(Bytes::from_static(b" ")).await.unwrap();
+        }
+        world.deps.drain.begin();
+        sender.send_data(batch(1, &json!([count("a", 5, 1)])).to_string().into()).await.unwrap();
+        drop(sender);
+    };
+    let (answer, ()) = tokio::join!(call, rest);
+    assert_eq!(answer.outcomes(), ["applied"]);
+}
+
+#[tokio::test]
 async fn a_body_that_breaks_off_stores_nothing() {
     let world = World::new().await;
     let token = world.token("counter").await;

@@ -22,6 +22,10 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Run the server
+    ///
+    /// Serves the web app, the endpoints and their description (/openapi.json) until it gets an interrupt or a SIGTERM. It
+    /// then says "not ready" at /readyz, takes no new counts, finishes the requests under way and closes the database. A
+    /// second signal ends it at once; nothing that was confirmed is lost by that either.
     Serve(Box<serve::ServeArguments>),
     /// Take data from files into a database
     #[command(subcommand)]

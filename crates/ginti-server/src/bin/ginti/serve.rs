@@ -17,11 +17,7 @@ use crate::{
     log::{self, LogFormat},
 };
 
-/// Run the server
-///
-/// Serves the web app, the endpoints and their description (/openapi.json) until it gets an interrupt or a SIGTERM. It then
-/// says "not ready" at /readyz, takes no new counts, finishes the requests under way and closes the database. A second
-/// signal ends it at once; nothing that was confirmed is lost by that either.
+/// What `ginti serve` takes.
 #[derive(Args)]
 pub(crate) struct ServeArguments {
     /// Where to listen; port 0 takes any free port

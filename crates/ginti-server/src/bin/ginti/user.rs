@@ -43,7 +43,7 @@ pub(crate) struct AddArguments {
     /// What people call the person [default: the sign-in name]
     #[arg(long)]
     name: Option<String>,
-    /// A facility the person works in; give it several times for several. Admins work in all
+    /// A facility the person works in; give it several times for several
     #[arg(long, value_name = "ID", required_unless_present = "all_facilities", conflicts_with = "all_facilities")]
     facility: Vec<String>,
     /// The person works in all of the tenant's facilities
