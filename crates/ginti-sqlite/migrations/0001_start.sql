@@ -111,6 +111,7 @@ CREATE TABLE assignment (
 -- Every revision that arrived, in order of arrival; rows are added and never changed.
 -- outcome: 0 applied, 1 superseded, 2 late, 3 rejected (its clock ran ahead).
 -- origin: the ledger_seq of the late entry that this one applies; NULL for what arrived.
+-- previous: the ledger_seq of the entry before in the same row, so that a row's history is a chain from item.last_seq.
 -- counted_at, counted_by: as sent, NULL when left out; received_at and sent_by then stand in for them.
 CREATE TABLE history (
     ledger_seq INTEGER PRIMARY KEY,
@@ -129,19 +130,22 @@ CREATE TABLE history (
     received_at INTEGER NOT NULL,
     sent_by INTEGER NOT NULL,
     batch_id BLOB NOT NULL,
-    origin INTEGER
+    origin INTEGER,
+    previous INTEGER
 ) STRICT;
-CREATE UNIQUE INDEX history_stamp ON history (session_key, item_seq, revision, device_key) WHERE origin IS NULL;
+-- A stamp arrives once. Device and revision before the row: a batch then lands on a page or two at the end of its
+-- device's range, where by row each of its items would touch a page of its own.
+CREATE UNIQUE INDEX history_stamp ON history (session_key, device_key, revision, item_seq) WHERE origin IS NULL;
 CREATE INDEX history_session ON history (session_key);
-CREATE INDEX history_origin ON history (origin) WHERE origin IS NOT NULL;
 
--- The count that holds in each row.
+-- Each row's count that holds (NULL while there are only late or refused ones) and its latest history entry.
 CREATE TABLE item (
     session_key INTEGER NOT NULL,
     item_seq TEXT NOT NULL,
-    revision INTEGER NOT NULL,
-    device_key INTEGER NOT NULL,
-    ledger_seq INTEGER NOT NULL,
+    revision INTEGER,
+    device_key INTEGER,
+    ledger_seq INTEGER,
+    last_seq INTEGER NOT NULL,
     PRIMARY KEY (session_key, item_seq)
 ) STRICT, WITHOUT ROWID;
 

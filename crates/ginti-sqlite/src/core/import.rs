@@ -50,7 +50,7 @@ impl Core {
             device,
             believed_to,
             sender,
-            people: Vec::new(),
+            people: vec![(import.access.user.clone(), Some(sender))],
         };
         let items = import.items.iter().map(|item| taking.take(item)).collect::<Fallible<Vec<_>>>()?;
         let receipt = self.receipt(import, epoch, items)?;
@@ -103,6 +103,14 @@ struct Incoming<'a> {
     counted_by: Option<i64>,
 }
 
+/// A row as it is before the item.
+struct Row {
+    /// The stamp that holds; none if nothing does.
+    held: Option<Stamp>,
+    /// Its latest history entry.
+    last_seq: Option<i64>,
+}
+
 /// A stamp that arrived before.
 struct Known {
     ledger_seq: i64,
@@ -116,9 +124,9 @@ impl Taking<'_> {
         let import = self.import;
         match item {
             ImportItem::Refused(refusal) => {
-                let row = refusal.import_item_seq_id.as_ref().and_then(|text| ItemSeqId::new(text.as_str()).ok());
-                let held = row.map(|row| self.held(&row)).transpose()?.flatten();
-                Ok(refused(refusal.clone(), held))
+                let item = refusal.import_item_seq_id.as_ref().and_then(|text| ItemSeqId::new(text.as_str()).ok());
+                let row = item.map(|item| self.row(&item)).transpose()?;
+                Ok(refused(refusal.clone(), row.and_then(|row| row.held)))
             }
             ImportItem::Count { item, revision, content } => {
                 let stamp = Stamp { revision: *revision, device_id: import.device_id.clone() };
@@ -127,7 +135,7 @@ impl Taking<'_> {
                     Some(user) => match self.seen_here(user)? {
                         Some(key) => Some(key),
                         None => {
-                            return Ok(refused(Refusal::attribution_not_allowed(item, user), self.held(item)?));
+                            return Ok(refused(Refusal::attribution_not_allowed(item, user), self.row(item)?.held));
                         }
                     },
                 };
@@ -137,22 +145,24 @@ impl Taking<'_> {
     }
 
     fn count(&mut self, incoming: &Incoming<'_>) -> Fallible<ReceiptItem> {
-        let held = self.held(incoming.item)?;
+        let row = self.row(incoming.item)?;
         let ahead = self.ahead(incoming, self.import.now);
         // A stamp equal to the held one is in history already; every other is tried as new first, the usual case.
-        let fresh = match merge(held.as_ref(), &incoming.stamp, || true) {
+        let fresh = match merge(row.held.as_ref(), &incoming.stamp, || true) {
             Verdict::Duplicate | Verdict::RevisionReused => None,
             _ if ahead.is_some() => Some(Outcome::Rejected),
             Verdict::Apply if self.takes_counts => Some(Outcome::Applied),
             Verdict::Apply => Some(Outcome::Late),
             Verdict::Superseded => Some(Outcome::Superseded),
         };
-        let added = fresh.map(|outcome| self.add(incoming, outcome, None)).transpose()?.flatten();
-        let (Some(outcome), Some(ledger_seq)) = (fresh, added) else { return self.again(incoming, held) };
+        let Some(outcome) = fresh else { return self.again(incoming, row) };
+        if !self.add(incoming, outcome, &row, None)? {
+            return self.again(incoming, row);
+        }
         match (outcome, ahead) {
-            (Outcome::Rejected, Some(refusal)) => Ok(refused(refusal, held)),
-            (Outcome::Applied, _) => self.hold(incoming, ledger_seq),
-            _ => Ok(answer(incoming.item, outcome, held)),
+            (Outcome::Rejected, Some(refusal)) => Ok(refused(refusal, row.held)),
+            (Outcome::Applied, _) => Ok(answer(incoming.item, outcome, Some(incoming.stamp.clone()))),
+            _ => Ok(answer(incoming.item, outcome, row.held)),
         }
     }
 
@@ -169,38 +179,37 @@ impl Taking<'_> {
     }
 
     /// A stamp that arrived before: answered as it was decided then, as far as that still holds.
-    fn again(&mut self, incoming: &Incoming<'_>, held: Option<Stamp>) -> Fallible<ReceiptItem> {
+    fn again(&mut self, incoming: &Incoming<'_>, row: Row) -> Fallible<ReceiptItem> {
         let known = self.known(incoming)?;
         if !known.same_content {
-            return Ok(refused(Refusal::revision_reused(incoming.item, incoming.stamp.revision), held));
+            return Ok(refused(Refusal::revision_reused(incoming.item, incoming.stamp.revision), row.held));
         }
         if known.outcome == Outcome::Rejected {
             let ahead = self.ahead(incoming, known.received_at);
-            return Ok(refused(ahead.unwrap_or_else(|| Refusal::stamped_ahead(incoming.item)), held));
+            return Ok(refused(ahead.unwrap_or_else(|| Refusal::stamped_ahead(incoming.item)), row.held));
         }
-        match merge(held.as_ref(), &incoming.stamp, || known.same_content) {
-            Verdict::Duplicate => Ok(answer(incoming.item, Outcome::Duplicate, held)),
-            Verdict::Superseded => Ok(answer(incoming.item, Outcome::Superseded, held)),
+        match merge(row.held.as_ref(), &incoming.stamp, || known.same_content) {
+            Verdict::Duplicate => Ok(answer(incoming.item, Outcome::Duplicate, row.held)),
+            Verdict::Superseded => Ok(answer(incoming.item, Outcome::Superseded, row.held)),
             Verdict::RevisionReused => {
-                Ok(refused(Refusal::revision_reused(incoming.item, incoming.stamp.revision), held))
+                Ok(refused(Refusal::revision_reused(incoming.item, incoming.stamp.revision), row.held))
             }
             // Only a late count can be in history and still be newer than what holds.
             Verdict::Apply if self.takes_counts => {
-                let ledger_seq = self.add(incoming, Outcome::Applied, Some(known.ledger_seq))?;
-                let ledger_seq = ledger_seq.ok_or_else(|| corrupt("a late count is applied twice"))?;
-                self.hold(incoming, ledger_seq)
+                self.add(incoming, Outcome::Applied, &row, Some(known.ledger_seq))?;
+                Ok(answer(incoming.item, Outcome::Applied, Some(incoming.stamp.clone())))
             }
-            Verdict::Apply => Ok(answer(incoming.item, Outcome::Late, held)),
+            Verdict::Apply => Ok(answer(incoming.item, Outcome::Late, row.held)),
         }
     }
 
-    /// Adds to history; none if the stamp is there already.
-    fn add(&mut self, incoming: &Incoming<'_>, outcome: Outcome, origin: Option<i64>) -> Fallible<Option<i64>> {
+    /// Adds to history and to the row; false, and nothing is written, if the stamp is in history already.
+    fn add(&mut self, incoming: &Incoming<'_>, outcome: Outcome, row: &Row, origin: Option<i64>) -> Fallible<bool> {
         let sql = "INSERT INTO history (session_key, item_seq, revision, device_key, outcome, quantity, product_id,
                        product_identifier, counted_at, counted_by, is_requested, location_seq_id, received_at, sent_by,
-                       batch_id, origin)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
-                   ON CONFLICT (session_key, item_seq, revision, device_key) WHERE origin IS NULL DO NOTHING";
+                       batch_id, origin, previous)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+                   ON CONFLICT (session_key, device_key, revision, item_seq) WHERE origin IS NULL DO NOTHING";
         let content = incoming.content;
         let conn = &self.core.conn;
         let added = conn.prepare_cached(sql)?.execute(params![
@@ -220,40 +229,45 @@ impl Taking<'_> {
             self.sender,
             self.import.batch_id.as_bytes(),
             origin,
+            row.last_seq,
         ])?;
-        Ok((added == 1).then(|| conn.last_insert_rowid()))
+        if added == 0 {
+            return Ok(false);
+        }
+        let ledger_seq = conn.last_insert_rowid();
+        let (session, item) = (self.session, incoming.item.as_str());
+        if outcome == Outcome::Applied {
+            let sql = "INSERT INTO item (session_key, item_seq, revision, device_key, ledger_seq, last_seq)
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?5)
+                       ON CONFLICT DO UPDATE SET revision = excluded.revision, device_key = excluded.device_key,
+                           ledger_seq = excluded.ledger_seq, last_seq = excluded.last_seq";
+            let revision = incoming.stamp.revision.get();
+            conn.prepare_cached(sql)?.execute(params![session, item, revision, self.device, ledger_seq])?;
+        } else {
+            let sql = "INSERT INTO item (session_key, item_seq, last_seq) VALUES (?1, ?2, ?3)
+                       ON CONFLICT DO UPDATE SET last_seq = excluded.last_seq";
+            conn.prepare_cached(sql)?.execute(params![session, item, ledger_seq])?;
+        }
+        Ok(true)
     }
 
-    /// Makes the count the one that holds.
-    fn hold(&mut self, incoming: &Incoming<'_>, ledger_seq: i64) -> Fallible<ReceiptItem> {
-        let sql = "INSERT INTO item (session_key, item_seq, revision, device_key, ledger_seq)
-                   VALUES (?1, ?2, ?3, ?4, ?5)
-                   ON CONFLICT DO UPDATE SET revision = excluded.revision, device_key = excluded.device_key,
-                       ledger_seq = excluded.ledger_seq";
-        self.core.conn.prepare_cached(sql)?.execute(params![
-            self.session,
-            incoming.item.as_str(),
-            incoming.stamp.revision.get(),
-            self.device,
-            ledger_seq
-        ])?;
-        Ok(answer(incoming.item, Outcome::Applied, Some(incoming.stamp.clone())))
-    }
-
-    /// The stamp that holds in the row.
-    fn held(&mut self, item: &ItemSeqId) -> Fallible<Option<Stamp>> {
+    /// The row as it is now.
+    fn row(&mut self, item: &ItemSeqId) -> Fallible<Row> {
         let conn = &self.core.conn;
-        let found: Option<(u64, i64)> = conn
-            .prepare_cached("SELECT revision, device_key FROM item WHERE session_key = ?1 AND item_seq = ?2")?
-            .query_row(params![self.session, item.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+        let sql = "SELECT revision, device_key, last_seq FROM item WHERE session_key = ?1 AND item_seq = ?2";
+        let found: Option<(Option<u64>, Option<i64>, i64)> = conn
+            .prepare_cached(sql)?
+            .query_row(params![self.session, item.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()?;
-        let Some((revision, device)) = found else { return Ok(None) };
+        let Some((revision, device, last_seq)) = found else { return Ok(Row { held: None, last_seq: None }) };
+        let last_seq = Some(last_seq);
+        let (Some(revision), Some(device)) = (revision, device) else { return Ok(Row { held: None, last_seq }) };
         let device_id: DeviceId = if device == self.device {
             self.import.device_id.clone()
         } else {
             self.core.interned.device_id(conn, device)?
         };
-        Ok(Some(Stamp { revision: Revision::new(revision).map_err(corrupt)?, device_id }))
+        Ok(Row { held: Some(Stamp { revision: Revision::new(revision).map_err(corrupt)?, device_id }), last_seq })
     }
 
     fn known(&self, incoming: &Incoming<'_>) -> Fallible<Known> {

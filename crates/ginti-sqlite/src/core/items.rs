@@ -62,16 +62,13 @@ pub(crate) fn history(
     item: &ItemSeqId,
 ) -> Fallible<Option<Vec<HistoryEntry>>> {
     let Some(key) = session_key(conn, access, session)? else { return Ok(None) };
-    // Two index ranges: what arrived, and late counts applied afterwards.
     let sql = format!(
-        "{COLUMNS} AND history.ledger_seq IN (
-            WITH arrived AS (
-                SELECT ledger_seq FROM history WHERE session_key = ?1 AND item_seq = ?2 AND origin IS NULL
-            )
-            SELECT ledger_seq FROM arrived
+        "WITH RECURSIVE chain (seq) AS (
+            SELECT last_seq FROM item WHERE session_key = ?1 AND item_seq = ?2
             UNION ALL
-            SELECT ledger_seq FROM history WHERE origin IN (SELECT ledger_seq FROM arrived)
-        ) ORDER BY history.ledger_seq"
+            SELECT previous FROM chain JOIN history ON history.ledger_seq = chain.seq WHERE previous IS NOT NULL
+        )
+        {COLUMNS} AND history.ledger_seq IN (SELECT seq FROM chain) ORDER BY history.ledger_seq"
     );
     let mut statement = conn.prepare_cached(&sql)?;
     let mut rows = statement.query(params![key, item.as_str()])?;
