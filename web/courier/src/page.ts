@@ -189,6 +189,7 @@ export class CourierPage {
   /** The slow interval: nothing depends on a message having arrived. */
   private async look(): Promise<void> {
     await this.planning.settle()
+    await this.planning.plan('tick')
     const open = await this.database.deliveries.where('state').anyOf('cut', 'custody').toArray()
     if (open.length === 0) return
     await this.poke('interval')

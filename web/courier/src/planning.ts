@@ -28,7 +28,8 @@ export class Planning {
   private settling: Promise<void> | null = null
   private settleAgain = false
   private timer: ReturnType<typeof setTimeout> | undefined
-  private armedFor = Infinity
+  /** Rows wait and a plan that knows of them is armed or at work. */
+  private isExpected = false
 
   constructor(
     private readonly database: TenantDatabase,
@@ -44,9 +45,11 @@ export class Planning {
     return this.running
   }
 
-  /** Something was counted: makes sure that a plan will come. */
+  /** Something was counted: the first count since the last plan wakes the next one, the others go with it. */
   noteDirty(): void {
-    if (this.armedFor === Infinity) this.arm(Date.now())
+    if (this.isExpected) return
+    this.isExpected = true
+    this.arm(Date.now())
   }
 
   /** Turns every answer that has arrived into confirmations, re-stamps and dead letters. */
@@ -76,6 +79,8 @@ export class Planning {
   private async once(trigger: Trigger): Promise<void> {
     const { database } = this
     const { items, deliveries } = database
+    // What is counted from here on may be missed by this plan.
+    this.isExpected = false
     const out = await this.inTransaction(async () => {
       const device = await database.device()
       if (!device) return null
@@ -86,10 +91,12 @@ export class Planning {
       await database.putDevice(planned.device)
       await items.bulkPut(planned.items)
       await deliveries.bulkPut(planned.deliveries)
-      return planned
+      const isWaiting = (await items.where('truth').equals('saved').count()) > 0
+      return { ...planned, isWaiting }
     })
-    this.arm(out?.wakeAt ?? Infinity)
     if (!out) return
+    this.arm(this.isExpected ? Date.now() : (out.wakeAt ?? Infinity))
+    this.isExpected ||= out.isWaiting
     this.host.changed(out.items)
     if (out.announce) this.host.announce()
     await Promise.all(out.sends.map(({ batchId, body }) => this.handOver(batchId, body)))
@@ -130,7 +137,10 @@ export class Planning {
       this.settleAgain = false
       const answered = await withReopen(this.database, () => this.database.deliveries.where('state').equals('answered').primaryKeys())
       for (const batchId of answered) await this.settleOne(batchId)
-      if (answered.length > 0) await this.prune()
+      if (answered.length === 0) continue
+      await this.prune()
+      // There is room for what waited.
+      if (this.isExpected) void this.plan('tick')
     }
   }
 
@@ -175,12 +185,7 @@ export class Planning {
 
   private arm(at: number): void {
     clearTimeout(this.timer)
-    this.armedFor = at
-    if (at === Infinity) return
-    this.timer = setTimeout(() => {
-      this.armedFor = Infinity
-      void this.plan('tick')
-    }, Math.max(0, at - Date.now()))
+    if (at !== Infinity) this.timer = setTimeout(() => void this.plan('tick'), Math.max(0, at - Date.now()))
   }
 }
 

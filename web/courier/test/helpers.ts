@@ -23,10 +23,10 @@ export interface Bench {
 }
 
 /** A device of its own for each test. `handOver` may refuse. */
-export async function bench(handOver: (batchId: string) => Promise<void> = () => Promise.resolve()): Promise<Bench> {
+export async function bench(handOver: (batchId: string) => Promise<void> = () => Promise.resolve(), config = {}): Promise<Bench> {
   const realm = `tenant-${++tenants}-${Math.trunc(performance.now())}`
   const database = tenantDatabase(realm)
-  const batcher = new BatcherMachine()
+  const batcher = new BatcherMachine(config)
   const { device } = batcher.call('newDevice', { entropy: entropy() })
   await database.putDevice(device)
   const sent: Bench['sent'] = []

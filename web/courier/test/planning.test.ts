@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { answer, bench, scan, SESSION } from './helpers.js'
+import { answer, bench, scan, SESSION, until } from './helpers.js'
 
 const truths = async (database: Awaited<ReturnType<typeof bench>>['database']) =>
   Object.fromEntries((await database.items.toArray()).map(({ productId, truth }) => [productId, truth]))
@@ -37,6 +37,35 @@ describe('handing over', () => {
     await scan(counting, 'P1')
     await Promise.all([planning.plan('resume'), planning.plan('online'), planning.plan('tick'), planning.plan('manual')])
     expect(sent).toHaveLength(1)
+    planning.stop()
+  })
+})
+
+describe('the cadence', () => {
+  it('sends what was counted while another batch is still on its way', async () => {
+    const { counting, planning, sent } = await bench(undefined, { cadenceMs: 50 })
+    await scan(counting, 'P1')
+    planning.noteDirty()
+    await until(() => sent.length === 1)
+    await scan(counting, 'P2')
+    planning.noteDirty()
+    await until(() => sent.length === 2)
+    planning.stop()
+  })
+
+  it('sends what had no room once there is some, without a new scan', async () => {
+    const device = await bench(undefined, { cadenceMs: 1, outstandingMax: 1 })
+    const { counting, planning, database, sent } = device
+    await scan(counting, 'P1')
+    await planning.plan('manual')
+    await scan(counting, 'P2')
+    planning.noteDirty()
+    await planning.plan('tick')
+    expect(sent).toHaveLength(1)
+    await answer(device)
+    await planning.settle()
+    await until(() => sent.length === 2)
+    expect(await truths(database)).toEqual({ P1: 'confirmed', P2: 'sending' })
     planning.stop()
   })
 })
