@@ -1,1 +1,25 @@
-//! Ginti in real browsers, driven from Rust.
+//! Ginti in real browsers, driven from Rust: the real binary, a real network link that can fail, a real Chromium.
+//!
+//! A test builds a [`World`] (server and link), opens a [`Device`] (a browser with a profile that outlives it), does what a
+//! person does, breaks something, and asserts on three views of the truth: the screen, the device's database, the server.
+
+mod api;
+mod browser;
+mod device;
+mod link;
+mod server;
+mod world;
+
+pub use api::{Api, ServerRow};
+pub use browser::{Browser, DESKTOP, PHONE};
+pub use device::{Device, ScreenRow};
+pub use link::Link;
+pub use server::{Server, ServerOptions};
+pub use world::{Tally, World, counted, eventually};
+
+/// Password of all demo users in the tests.
+pub const PASSWORD: &str = "count-on-it-2026";
+/// The demo's directed count.
+pub const DIRECTED: &str = "M101428";
+/// The demo's hard count.
+pub const HARD: &str = "M101429";

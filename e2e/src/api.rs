@@ -1,0 +1,103 @@
+//! The server's view, read past the link with a sign-in of one's own.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+const IMPORTS: &str = "/maarg/poorti/InventoryCountImport";
+
+/// A client signed in straight at the server.
+#[derive(Clone, Debug)]
+pub struct Api {
+    client: reqwest::Client,
+    base: String,
+    token: String,
+}
+
+/// A row as the server holds it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServerRow {
+    /// The row.
+    pub import_item_seq_id: String,
+    /// The product.
+    pub product_id: Option<String>,
+    /// The count.
+    pub quantity: f64,
+    /// The revision that holds.
+    pub revision: u64,
+    /// Who counted.
+    pub counted_by_user_login_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Page {
+    items: Vec<ServerRow>,
+    ledger_seq: u64,
+}
+
+impl Api {
+    /// Signs in.
+    pub async fn sign_in(base: String, user: &str) -> Result<Self> {
+        let client = reqwest::Client::new();
+        let credentials = json!({ "username": user, "password": crate::PASSWORD });
+        let answer = client.post(format!("{base}/auth/login")).json(&credentials).send().await?;
+        let answer: Value = answer.error_for_status()?.json().await?;
+        let token = answer["accessToken"].as_str().context("no token")?.to_owned();
+        Ok(Self { client, base, token })
+    }
+
+    /// A GET's JSON.
+    pub async fn get(&self, path: &str) -> Result<Value> {
+        let answer = self.client.get(format!("{}{path}", self.base)).bearer_auth(&self.token).send().await?;
+        Ok(answer.error_for_status()?.json().await?)
+    }
+
+    /// All rows of a session.
+    pub async fn rows(&self, session: &str) -> Result<BTreeMap<String, ServerRow>> {
+        let mut rows = BTreeMap::new();
+        let mut after = 0;
+        loop {
+            let page = self.get(&format!("{IMPORTS}/{session}/items?after={after}")).await?;
+            let page: Page = serde_json::from_value(page)?;
+            rows.extend(page.items.into_iter().map(|row| (row.import_item_seq_id.clone(), row)));
+            if page.ledger_seq == after {
+                return Ok(rows);
+            }
+            after = page.ledger_seq;
+        }
+    }
+
+    /// How often each revision of a row was applied, from its whole history.
+    pub async fn applications(&self, session: &str, row: &str) -> Result<BTreeMap<u64, usize>> {
+        let history = self.get(&format!("{IMPORTS}/{session}/items/{row}/history")).await?;
+        let entries = history["items"].as_array().context("no history")?;
+        ensure!(!entries.is_empty(), "row {row} has no history");
+        let mut applied = BTreeMap::new();
+        for entry in entries.iter().filter(|entry| entry["outcome"] == "applied") {
+            *applied.entry(entry["revision"].as_u64().context("no revision")?).or_default() += 1;
+        }
+        Ok(applied)
+    }
+
+    /// The catalogue: product ids with the first barcode of each that has one.
+    pub async fn barcodes(&self) -> Result<Vec<(String, String)>> {
+        let mut found = Vec::new();
+        let mut after = String::new();
+        loop {
+            let page = self.get(&format!("/maarg/poorti/Products?after={after}&limit=500")).await?;
+            for product in page["items"].as_array().context("no products")? {
+                if let (Some(id), Some(code)) = (product["productId"].as_str(), product["barcodes"][0].as_str()) {
+                    found.push((id.to_owned(), code.to_owned()));
+                }
+            }
+            match page["next"].as_str() {
+                Some(next) => after = next.to_owned(),
+                None => return Ok(found),
+            }
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! A person's device: what they do with it, what they see, and what its database holds.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use thirtyfour::prelude::*;
+
+use crate::{Browser, eventually};
+
+/// A browser and its profile. Closing the browser keeps the profile.
+#[derive(Debug)]
+pub struct Device {
+    profile: PathBuf,
+    origin: String,
+    browser: Option<Browser>,
+}
+
+/// A row of the device's database.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScreenRow {
+    /// The session.
+    pub inventory_count_import_id: String,
+    /// The row.
+    pub import_item_seq_id: String,
+    /// The product.
+    pub product_id: Option<String>,
+    /// The count.
+    pub quantity: f64,
+    /// Its revision.
+    pub revision: u64,
+    /// `saved`, `sending`, `confirmed` or `refused`.
+    pub truth: String,
+}
+
+impl Device {
+    /// A new device, its browser open.
+    pub async fn new(folder: &Path, name: &str, origin: String) -> Result<Self> {
+        let profile = folder.join(name);
+        let browser = Browser::start(&profile).await?;
+        Ok(Self { profile, origin, browser: Some(browser) })
+    }
+
+    /// The open browser.
+    pub fn browser(&self) -> &Browser {
+        self.browser.as_ref().expect("the browser is open")
+    }
+
+    fn driver(&self) -> &WebDriver {
+        self.browser().driver()
+    }
+
+    /// Closes the browser.
+    pub async fn close(&mut self) -> Result<()> {
+        match self.browser.take() {
+            Some(browser) => browser.close().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Opens the browser again on the same profile, at a path of the app.
+    pub async fn reopen(&mut self, path: &str) -> Result<()> {
+        self.browser = Some(Browser::start(&self.profile).await?);
+        self.open(path).await
+    }
+
+    /// Goes to a path of the app.
+    pub async fn open(&self, path: &str) -> Result<()> {
+        Ok(self.driver().goto(format!("{}{path}", self.origin)).await?)
+    }
+
+    /// The element of that test id, once it is there and shown.
+    pub async fn find(&self, test_id: &str) -> Result<WebElement> {
+        let selector = format!("[data-testid=\"{test_id}\"]");
+        eventually(&format!("{test_id} is on the screen"), || async {
+            for element in self.driver().find_all(By::Css(selector.as_str())).await? {
+                if element.is_displayed().await.unwrap_or(false) {
+                    return Ok(Some(element));
+                }
+            }
+            Ok(None)
+        })
+        .await
+    }
+
+    /// Whether something of that test id is shown now.
+    pub async fn shows(&self, test_id: &str) -> Result<bool> {
+        for element in self.driver().find_all(By::Css(format!("[data-testid=\"{test_id}\"]"))).await? {
+            if element.is_displayed().await.unwrap_or(false) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Its text.
+    pub async fn text(&self, test_id: &str) -> Result<String> {
+        Ok(self.find(test_id).await?.text().await?)
+    }
+
+    /// Presses it.
+    pub async fn press(&self, test_id: &str) -> Result<()> {
+        Ok(self.find(test_id).await?.click().await?)
+    }
+
+    /// Signs in on the sign-in page (or the dialog that is open).
+    pub async fn sign_in(&self, user: &str, password: &str) -> Result<()> {
+        for (field, text) in [("username", user), ("password", password)] {
+            let field = self.find(field).await?;
+            field.clear().await?;
+            field.send_keys(text).await?;
+        }
+        self.press("sign-in").await
+    }
+
+    /// From nothing to the counting screen of a session, everything fetched and the worker in charge.
+    pub async fn begin(&self, user: &str, session: &str) -> Result<()> {
+        self.open("/").await?;
+        self.sign_in(user, crate::PASSWORD).await?;
+        self.press(&format!("session-{session}")).await?;
+        self.find("scan-field").await?;
+        self.worker_is_in_charge().await
+    }
+
+    /// Waits until a worker controls the page and the catalogue is on the device.
+    pub async fn worker_is_in_charge(&self) -> Result<()> {
+        eventually("a worker controls the page and the catalogue is there", || async {
+            let script = "if (!navigator.serviceWorker.controller) return false;
+                 const names = (await indexedDB.databases()).map((db) => db.name).filter((name) => /^ginti-(?!device)/.test(name));
+                 for (const name of names) {
+                   const db = await new Promise((ok, no) => { const open = indexedDB.open(name); open.onsuccess = () => ok(open.result); open.onerror = no; });
+                   const count = await new Promise((ok) => { const ask = db.transaction('products').objectStore('products').count(); ask.onsuccess = () => ok(ask.result); });
+                   db.close();
+                   if (count > 0) return true;
+                 }
+                 return false;";
+            Ok((self.browser().run(script, vec![]).await? == json!(true)).then_some(()))
+        })
+        .await
+    }
+
+    /// Scans as a wedge scanner does: the code's characters as keys, then Enter, wherever the focus is.
+    pub async fn scan(&self, code: &str) -> Result<()> {
+        let keys = format!("{code}{}", char::from(Key::Enter));
+        Ok(self.driver().action_chain().send_keys(keys).perform().await?)
+    }
+
+    /// Tells page and browser that the network is gone or back. (The link itself is cut apart from this.)
+    pub async fn emulate_network(&self, online: bool) -> Result<()> {
+        let conditions = json!({ "offline": !online, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
+        self.browser().devtools("Network.enable", json!({})).await?;
+        self.browser().devtools("Network.emulateNetworkConditions", conditions).await?;
+        Ok(())
+    }
+
+    /// Kills every service worker, wherever it is in its work.
+    pub async fn kill_workers(&self) -> Result<()> {
+        self.browser().devtools("ServiceWorker.enable", json!({})).await?;
+        self.browser().devtools("ServiceWorker.stopAllWorkers", json!({})).await?;
+        Ok(())
+    }
+
+    /// Everything in every IndexedDB database: database → store → rows. Bytes are shown as text.
+    pub async fn databases(&self) -> Result<Value> {
+        self.browser()
+            .run(
+                "const show = (value) => {
+                   if (value instanceof ArrayBuffer) return new TextDecoder().decode(value);
+                   if (Array.isArray(value)) return value.map(show);
+                   if (value && typeof value === 'object') return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, show(part)]));
+                   return value;
+                 };
+                 const all = {};
+                 for (const { name } of await indexedDB.databases()) {
+                   const db = await new Promise((ok, no) => { const open = indexedDB.open(name); open.onsuccess = () => ok(open.result); open.onerror = () => no(open.error); });
+                   all[name] = {};
+                   for (const store of db.objectStoreNames) {
+                     const rows = await new Promise((ok, no) => { const ask = db.transaction(store).objectStore(store).getAll(); ask.onsuccess = () => ok(ask.result); ask.onerror = () => no(ask.error); });
+                     all[name][store] = show(rows);
+                   }
+                   db.close();
+                 }
+                 return all;",
+                vec![],
+            )
+            .await
+    }
+
+    /// Rows of a session in the device's database.
+    pub async fn rows(&self, session: &str) -> Result<BTreeMap<String, ScreenRow>> {
+        let databases = self.databases().await?;
+        let tenant = databases.get("ginti-demo").context("the tenant's database is not there")?;
+        let rows: Vec<ScreenRow> = serde_json::from_value(tenant["items"].clone())?;
+        let rows = rows.into_iter().filter(|row| row.inventory_count_import_id == session);
+        Ok(rows.map(|row| (row.import_item_seq_id.clone(), row)).collect())
+    }
+
+    /// Batches in the courier's queue.
+    pub async fn queued(&self) -> Result<usize> {
+        let databases = self.databases().await?;
+        let queue = &databases["workbox-background-sync"]["requests"];
+        Ok(queue.as_array().map_or(0, Vec::len))
+    }
+
+    /// Totals per product as the screen shows them, `(quantity, truth)` by row test id.
+    pub async fn shown(&self) -> Result<BTreeMap<String, (f64, String)>> {
+        while self.shows("more").await? {
+            self.press("more").await?;
+        }
+        let script = "return Array.from(document.querySelectorAll('[data-testid^=\"item-\"]')).map((row) => [row.dataset.testid.slice(5), Number(row.dataset.quantity), row.dataset.truth]);";
+        let shown = self.browser().run(script, vec![]).await?;
+        let rows: Vec<(String, f64, String)> = serde_json::from_value(shown)?;
+        Ok(rows.into_iter().map(|(row, quantity, truth)| (row, (quantity, truth))).collect())
+    }
+
+    /// No token anywhere at rest: not in a database, not in a cache.
+    pub async fn assert_no_secrets(&self) -> Result<()> {
+        let databases = self.databases().await?.to_string();
+        ensure!(!databases.contains("Bearer"), "a Bearer header is in IndexedDB");
+        ensure!(!databases.contains("eyJ"), "a token is in IndexedDB");
+        // The app's own code, which names the header, is in the cache; a token must not be.
+        let script = "let found = [];
+             for (const name of await caches.keys()) {
+               const cache = await caches.open(name);
+               for (const request of await cache.keys()) {
+                 const response = await cache.match(request);
+                 const text = [...request.headers, ...response.headers].flat().join(' ') + await response.clone().text();
+                 if (/Bearer\\s+[A-Za-z0-9_-]{8,}\\.|eyJ[A-Za-z0-9_-]{10,}\\./.test(text)) found.push(request.url);
+               }
+             }
+             return found;";
+        let found = self.browser().run(script, vec![]).await?;
+        ensure!(found == json!([]), "a token is in the cache: {found}");
+        Ok(())
+    }
+}
