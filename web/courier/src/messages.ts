@@ -25,7 +25,8 @@ export type Broadcast =
   | { type: 'noted'; realm: string }
   | { type: 'items'; realm: string; keys: [string, string][] }
   | { type: 'token'; token: Token }
-  | { type: 'denied' }
+  /** `askedAt`: a refusal of an older cookie says nothing about a token that came later. */
+  | { type: 'denied'; askedAt: number }
   | { type: 'signedOut' }
 
 /** From a page to the worker, by `postMessage`. */

@@ -51,6 +51,7 @@ export type TokenEvent = 'token' | 'denied' | 'signedOut'
 
 export class Tokens implements TokenSource {
   private token: Token | null = null
+  private tokenAt = 0
   /** Given up for a newer one; a page that lags behind may still offer it. */
   private spent: string | null = null
   private refreshing: Promise<Refreshed> | null = null
@@ -60,7 +61,7 @@ export class Tokens implements TokenSource {
   constructor(private readonly baseUrl = '') {
     this.channel.onmessage = ({ data }: MessageEvent<Broadcast>) => {
       if (data.type === 'token') this.remember(data.token)
-      else if (data.type === 'denied') this.emit('denied')
+      else if (data.type === 'denied') this.deny(data.askedAt)
       else if (data.type === 'signedOut') this.forget()
     }
   }
@@ -73,6 +74,7 @@ export class Tokens implements TokenSource {
   remember(token: Token): void {
     if (token.accessToken === this.token?.accessToken || token.accessToken === this.spent) return
     this.token = token
+    this.tokenAt = Date.now()
     this.emit('token')
   }
 
@@ -131,14 +133,14 @@ export class Tokens implements TokenSource {
   }
 
   private async fetchToken(told: Partial<Announcement>, timeoutMs: number): Promise<Refreshed & { serverTime?: string }> {
+    const askedAt = Date.now()
     let answer: AuthAnswer
     try {
       const response = await this.post('/auth/refresh', told, AbortSignal.timeout(timeoutMs))
       if ([400, 401, 403].includes(response.status)) {
-        this.token = null
-        this.emit('denied')
-        this.say({ type: 'denied' })
-        return { result: 'denied', realm: null }
+        this.say({ type: 'denied', askedAt })
+        this.deny(askedAt)
+        return this.token ? { result: 'ok', realm: this.token.realm } : { result: 'denied', realm: null }
       }
       if (!response.ok) return { result: 'unreachable', realm: null }
       answer = (await response.json()) as AuthAnswer
@@ -147,6 +149,13 @@ export class Tokens implements TokenSource {
     }
     this.share({ accessToken: answer.accessToken, realm: answer.user.tenantId })
     return { result: 'ok', realm: answer.user.tenantId, serverTime: answer.serverTime }
+  }
+
+  /** Somebody may have signed in while the refusal was on its way. */
+  private deny(askedAt: number): void {
+    if (this.token && this.tokenAt >= askedAt) return
+    this.token = null
+    this.emit('denied')
   }
 
   private share(token: Token): void {

@@ -26,6 +26,8 @@ interface FetchEventLike extends ExtendableEventLike {
 }
 interface SyncEventLike extends ExtendableEventLike {
   readonly tag: string
+  /** The browser will not try this registration again. */
+  readonly lastChance: boolean
 }
 interface MessageEventLike extends ExtendableEventLike {
   readonly data: unknown
@@ -47,12 +49,14 @@ export function installCourier(scope: CourierScope, options: CourierWorkerOption
   const { baseUrl = '', version = '' } = options
   const endpoint = new URL(baseUrl + COUNT_IMPORTS, scope.location.href).href
   const tokens = new Tokens(baseUrl)
+  let isSyncing = false
   const drain = new Drain({
     tokens,
     ready: () => loadMachines(options.wasm),
     courierConfig: options.courierConfig,
     queue: options.queue,
-    onRemaining: () => askForSync(scope),
+    // A registration made while a sync event runs would be answered with another one at once, without end.
+    onRemaining: () => (isSyncing ? undefined : askForSync(scope)),
   })
 
   scope.addEventListener('fetch', (event) => {
@@ -63,7 +67,7 @@ export function installCourier(scope: CourierScope, options: CourierWorkerOption
     event.waitUntil(accepted.then(({ isQueued }) => (isQueued ? deliver() : undefined)))
   })
   scope.addEventListener('sync', (event) => {
-    if (event.tag === SYNC_TAG) event.waitUntil(drain.wake('sync'))
+    if (event.tag === SYNC_TAG) event.waitUntil(deliverInSync(event.lastChance))
   })
   scope.addEventListener('activate', (event) => event.waitUntil(drain.wake('activate')))
   scope.addEventListener('message', (event) => {
@@ -82,6 +86,19 @@ export function installCourier(scope: CourierScope, options: CourierWorkerOption
   })
   // A worker that was killed mid-way is started again by whatever comes first; it does not wait to be told.
   if (scope.registration.active) void drain.wake('start')
+
+  /** Fails while batches remain: the browser then comes back by its own schedule, and after its last try is asked anew. */
+  async function deliverInSync(isLastChance: boolean): Promise<void> {
+    isSyncing = true
+    try {
+      await drain.wake('sync')
+    } finally {
+      isSyncing = false
+    }
+    if ((await drain.queue.all()).length === 0) return
+    if (!isLastChance) throw new Error('Batches remain to be delivered.')
+    askForSync(scope)
+  }
 
   function deliver(): Promise<void> {
     askForSync(scope)

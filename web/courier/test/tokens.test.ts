@@ -42,6 +42,22 @@ describe('a token', () => {
     expect(heard).toContain('denied')
   })
 
+  it('that came while an older cookie was being refused stays', async () => {
+    const tokens: Tokens[] = []
+    server = await httpServer((response) => {
+      tokens[0]?.remember({ accessToken: 'fresh', realm: 'acme' })
+      response.statusCode = 401
+      response.end('{"code":"refresh-refused"}')
+    })
+    const one = new Tokens(server.url)
+    tokens.push(one)
+    const heard: string[] = []
+    one.on((event) => heard.push(event))
+    expect(await one.refresh(5_000)).toMatchObject({ result: 'ok', realm: 'acme' })
+    expect(heard).not.toContain('denied')
+    expect(one.current()?.accessToken).toBe('fresh')
+  })
+
   it('is asked for with the words of the server when that refuses', async () => {
     server = await httpServer((response) => {
       response.statusCode = 401

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import { theDeviceDatabase } from '../src/db.js'
 import { COUNT_IMPORTS, CUSTODY_HEADER, DELIVERY_HEADER, REALM_HEADER } from '../src/messages.js'
 import { BatchQueue } from '../src/queue.js'
 import { installCourier, type CourierScope } from '../src/worker.js'
@@ -110,6 +111,27 @@ describe('the worker', () => {
     expect(await post(dispatch, batch(server.url, '{}', { [DELIVERY_HEADER]: 'courier' }))).toBeNull()
     expect((await post(dispatch, batch(server.url, 'not json')))?.status).toBe(400)
     expect(await new BatchQueue().all()).toEqual([])
+  })
+
+  it('leaves the next try to the browser while batches remain, and asks anew after the last', async () => {
+    server = await httpServer((response) => {
+      response.statusCode = 503
+      response.setHeader('Retry-After', '600')
+      response.end('{"code":"busy"}')
+    })
+    const { realm, body, batchId } = await counted()
+    await new BatchQueue().push({ url: server.url + COUNT_IMPORTS, body, batchId, realm })
+    const { scope, dispatch, works, tags } = workerScope(server.url)
+    installCourier(scope, { wasm })
+    dispatch('message', { data: { type: 'ginti:token', token: { accessToken: 't', realm }, cause: null }, ports: [] })
+    dispatch('sync', { tag: 'ginti-courier', lastChance: false })
+    await expect(works.at(-1)).rejects.toThrow('remain')
+    expect(tags).toEqual([])
+    dispatch('sync', { tag: 'ginti-courier', lastChance: true })
+    await works.at(-1)
+    expect(tags).toEqual(['ginti-courier'])
+    const record = await theDeviceDatabase().courier()
+    if (record) await theDeviceDatabase().putCourier({ ...record, failures: 0, notBefore: 0, retryAfterUntil: 0 })
   })
 
   it('delivers what a killed one left, when a page pokes it', async () => {
