@@ -95,7 +95,7 @@ impl Api {
                 }
             }
             match page["next"].as_str() {
-                Some(next) => after = next.to_owned(),
+                Some(next) => next.clone_into(&mut after),
                 None => return Ok(found),
             }
         }

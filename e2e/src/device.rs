@@ -108,14 +108,24 @@ impl Device {
         Ok(self.find(test_id).await?.click().await?)
     }
 
-    /// Signs in on the sign-in page (or the dialog that is open).
+    /// Signs in on the sign-in page.
     pub async fn sign_in(&self, user: &str, password: &str) -> Result<()> {
-        for (field, text) in [("username", user), ("password", password)] {
-            let field = self.find(field).await?;
-            field.clear().await?;
-            field.send_keys(text).await?;
-        }
+        self.fill("username", user).await?;
+        self.fill("password", password).await?;
         self.press("sign-in").await
+    }
+
+    /// Signs in again through the banner; the dialog knows who is asked.
+    pub async fn sign_in_again(&self, password: &str) -> Result<()> {
+        self.press("reauth").await?;
+        self.fill("password", password).await?;
+        self.press("sign-in").await
+    }
+
+    async fn fill(&self, field: &str, text: &str) -> Result<()> {
+        let field = self.find(field).await?;
+        field.clear().await?;
+        Ok(field.send_keys(text).await?)
     }
 
     /// From nothing to the counting screen of a session, everything fetched and the worker in charge.
