@@ -49,7 +49,7 @@ export class Drain {
   wake(cause: WakeCause): Promise<void> {
     if (!this.waiting || !ALWAYS_HEARD.includes(this.waiting)) this.waiting = cause
     this.hurry?.()
-    this.running ??= this.rounds().finally(() => (this.running = null))
+    this.running ??= this.rounds()
     return this.running
   }
 
@@ -59,14 +59,15 @@ export class Drain {
   }
 
   private async rounds(): Promise<void> {
-    while (this.waiting) {
-      try {
-        await this.exclusively()
-      } catch (error) {
-        console.warn('ginti: delivering stopped and will be tried again', error)
-        this.arm(TROUBLE_MS, 'timer')
-        return
-      }
+    try {
+      while (this.waiting) await this.exclusively()
+    } catch (error) {
+      console.warn('ginti: delivering stopped and will be tried again', error)
+      this.waiting = null
+      this.arm(TROUBLE_MS, 'timer')
+    } finally {
+      // In the same breath as the last look for a wake: one that comes later starts anew.
+      this.running = null
     }
   }
 

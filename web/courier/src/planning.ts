@@ -41,7 +41,7 @@ export class Planning {
   plan(trigger: Trigger): Promise<void> {
     const isWeak = trigger === 'tick' || trigger === 'settled'
     if (!this.next || !isWeak) this.next = trigger
-    this.running ??= this.run().finally(() => (this.running = null))
+    this.running ??= this.run()
     return this.running
   }
 
@@ -55,7 +55,7 @@ export class Planning {
   /** Turns every answer that has arrived into confirmations, re-stamps and dead letters. */
   settle(): Promise<void> {
     this.settleAgain = true
-    this.settling ??= this.settleAll().finally(() => (this.settling = null))
+    this.settling ??= this.settleAll()
     return this.settling
   }
 
@@ -74,6 +74,8 @@ export class Planning {
         this.arm(Date.now() + HANDOVER_RETRY_MS)
       }
     }
+    // In the same breath as the last look for a trigger: one that comes later starts anew.
+    this.running = null
   }
 
   private async once(trigger: Trigger): Promise<void> {
@@ -133,15 +135,22 @@ export class Planning {
   }
 
   private async settleAll(): Promise<void> {
-    while (this.settleAgain) {
-      this.settleAgain = false
-      const answered = await withReopen(this.database, () => this.database.deliveries.where('state').equals('answered').primaryKeys())
-      for (const batchId of answered) await this.settleOne(batchId)
-      if (answered.length === 0) continue
-      await this.prune()
-      // There is room for what waited.
-      if (this.isExpected) void this.plan('tick')
+    const { database } = this
+    let hasSettled = false
+    try {
+      while (this.settleAgain) {
+        this.settleAgain = false
+        const answered = await withReopen(database, () => database.deliveries.where('state').equals('answered').primaryKeys())
+        for (const batchId of answered) await this.settleOne(batchId)
+        hasSettled ||= answered.length > 0
+      }
+    } finally {
+      this.settling = null
     }
+    if (!hasSettled) return
+    // There is room for what waited.
+    if (this.isExpected) void this.plan('tick')
+    await this.prune()
   }
 
   private async settleOne(batchId: string): Promise<void> {
