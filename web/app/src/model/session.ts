@@ -97,8 +97,8 @@ export class SessionModel {
     const key = keyOf(item)
     const before = this.groups.get(key)
     const known = before?.rows.find(({ importItemSeqId }) => importItemSeqId === item.importItemSeqId)
-    // Two tabs may report the same row out of order.
-    if (known && known.revision > item.revision) return
+    // Two tabs may report the same row out of order. (Under a new device id a row may be stamped lower than before.)
+    if (known && known.deviceId === item.deviceId && known.revision > item.revision) return
     const others = before?.rows.filter((row) => row !== known) ?? []
     const after = this.group(key, [...others, item])
     this.groups.set(key, after)
