@@ -304,11 +304,16 @@ pub(super) fn observe_revision(device: &mut DeviceRecord, seen: Revision) {
     }
 }
 
+/// How far apart in time two answers may be that the server worked on together.
+const OVERLAP_MS_MAX: i64 = 60_000;
+
 fn observe(device: &mut DeviceRecord, epoch: &Epoch, ledger_seq: u64, server_time: Timestamp) -> History {
     let later = device.server_time.is_none_or(|seen| server_time > seen);
     let other_epoch = device.epoch.as_ref().is_some_and(|known| known != epoch);
-    // The same epoch with a shorter ledger at a later time: the file was put back from a copy.
-    let shorter = device.epoch.is_some() && later && ledger_seq < device.ledger_seq;
+    // The same epoch with a shorter ledger at a clearly later time: the file was put back from a copy. Within the time that
+    // requests may overlap, a shorter one only means that a list was read while a batch was being committed.
+    let apart = device.server_time.is_some_and(|seen| server_time.unix_ms() - seen.unix_ms() > OVERLAP_MS_MAX);
+    let shorter = device.epoch.is_some() && apart && ledger_seq < device.ledger_seq;
     let history = match (other_epoch, later) {
         (true, false) => History::Former,
         (true, true) => History::Changed,

@@ -380,9 +380,17 @@ fn a_server_put_back_from_a_copy_is_noticed_by_its_shorter_ledger() {
     page.scan("apple");
     page.scan("pear");
     page.flush(&mut server);
+    let reads_meanwhile = Seen {
+        now: page.now,
+        device: page.device.clone(),
+        epoch: server.epoch.clone(),
+        ledger_seq: 1,
+        server_time: Timestamp::from_unix_ms(server.time(page.now).unix_ms() + 5_000),
+    };
+    assert!(!page.machine.seen(reads_meanwhile).epoch_changed, "a list read while a batch was committed is no sign");
     server.rows.clear();
     server.ledger_seq = 0;
-    seconds(&mut page, 60);
+    seconds(&mut page, 61);
     page.scan("fig");
     page.flush(&mut server);
     assert_eq!(server.rows.len(), 3, "the receipt of the fig betrayed the loss of the others");
