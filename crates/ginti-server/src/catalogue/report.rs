@@ -2,6 +2,9 @@
 
 use std::{collections::BTreeMap, fmt};
 
+const HANDLE_CHARS_MAX: usize = 60;
+const WHAT_CHARS_MAX: usize = 200;
+
 /// Every row accounted for, and everything remarkable about any of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
@@ -74,19 +77,34 @@ impl Report {
     }
 }
 
+/// A cell of the table: what a file holds may be of any length, and control characters in it would steer the terminal.
+fn cell(text: &str, chars_max: usize) -> String {
+    let mut cell: String = text.chars().take(chars_max).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.chars().nth(chars_max).is_some() {
+        cell.pop();
+        cell.push('…');
+    }
+    cell
+}
+
 /// The table of findings, then the summary.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = |length: fn(&Finding) -> usize, least: usize| {
-            self.findings.iter().map(length).max().unwrap_or(0).max(least)
-        };
-        let handles = width(|finding| finding.handle.chars().count(), "handle".len());
-        let whats = width(|finding| finding.what.chars().count(), "what".len());
-        if !self.findings.is_empty() {
+        let lines: Vec<_> = self
+            .findings
+            .iter()
+            .map(|Finding { row, handle, what, done }| {
+                (row, cell(handle, HANDLE_CHARS_MAX), cell(what, WHAT_CHARS_MAX), done)
+            })
+            .collect();
+        let handles = lines.iter().map(|(_, handle, ..)| handle.chars().count()).max().unwrap_or(0).max("handle".len());
+        let whats = lines.iter().map(|(_, _, what, _)| what.chars().count()).max().unwrap_or(0).max("what".len());
+        if !lines.is_empty() {
             writeln!(f, "{:>6}  {:handles$}  {:whats$}  done", "row", "handle", "what")?;
         }
-        for Finding { row, handle, what, done } in &self.findings {
-            writeln!(f, "{row:>6}  {handle:handles$}  {what:whats$}  {}: {}", done.kind(), done.how())?;
+        for (row, handle, what, done) in lines {
+            let how = cell(done.how(), WHAT_CHARS_MAX);
+            writeln!(f, "{row:>6}  {handle:handles$}  {what:whats$}  {}: {how}", done.kind())?;
         }
         let Self { rows, products, image_only, repeated, refused, .. } = self;
         writeln!(

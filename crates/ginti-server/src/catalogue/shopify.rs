@@ -13,6 +13,9 @@ use super::{
     report::{Done, Finding, Report},
 };
 
+/// Rows that a remark on a shared SKU or barcode names; a file that writes one text into all its rows has thousands.
+const OTHERS_NAMED_MAX: usize = 5;
+
 /// Reads an export. Every row is accounted for in the report, whatever is in it.
 pub fn read_shopify(reader: impl Read) -> Result<(Catalogue, Report), CatalogueError> {
     let mut reader = ReaderBuilder::new().from_reader(reader);
@@ -181,10 +184,13 @@ fn shared(taken: &[Taken], keys: impl Fn(&Product) -> Vec<String>) -> Vec<(usize
     let mut found = Vec::new();
     for (key, places) in places.into_iter().filter(|(_, places)| places.len() > 1) {
         for &at in &places {
-            let others: Vec<_> =
-                places.iter().filter(|&&other| other != at).map(|&other| taken[other].row.to_string()).collect();
-            let word = if others.len() == 1 { "row" } else { "rows" };
-            found.push((at, key.clone(), format!("{word} {}", others.join(", "))));
+            let named = places.iter().filter(|&&other| other != at).take(OTHERS_NAMED_MAX);
+            let mut others = named.map(|&other| taken[other].row.to_string()).collect::<Vec<_>>().join(", ");
+            if let Some(more) = (places.len() - 1).checked_sub(OTHERS_NAMED_MAX).filter(|&more| more > 0) {
+                others = format!("{others} and {more} more");
+            }
+            let word = if places.len() == 2 { "row" } else { "rows" };
+            found.push((at, key.clone(), format!("{word} {others}")));
         }
     }
     found

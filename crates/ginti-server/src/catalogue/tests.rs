@@ -36,6 +36,27 @@ fn names(catalogue: &Catalogue) -> Vec<(&str, &str)> {
     catalogue.products.iter().map(|product| (product.id.as_str(), product.name.as_str())).collect()
 }
 
+/// A shop that writes the same SKU into every row, and a cell that is no cell any more: the report stays readable.
+#[test]
+fn a_report_stays_short_whatever_stands_in_the_cells() {
+    let handles: Vec<_> = (0..2_000).map(|number| format!("product-{number}")).collect();
+    let rows: Vec<_> = handles.iter().map(|handle| [handle, "Tea", "", "", "", "NONE", "4006381333931", ""]).collect();
+    let (catalogue, report) = read(&rows);
+    assert_eq!(catalogue.products.len(), 2_000);
+    assert_eq!(report.findings.len(), 4_000);
+    assert_eq!(report.findings[0].what, "the SKU \"NONE\" is also in rows 3, 4, 5, 6, 7 and 1994 more");
+    assert!(report.findings.iter().all(|finding| finding.what.len() < 200));
+
+    let long = "x".repeat(70_000);
+    let (catalogue, report) =
+        read(&[[&long, "Tea", "", "", "", "", &long, ""], ["\"\u{1b}[31m\na\"", "Cup", "", "", "", "", "", ""]]);
+    assert_eq!(catalogue.products.len(), 2);
+    let text = report.to_string();
+    assert!(text.len() < 4_000, "{} bytes", text.len());
+    assert!(text.contains(&format!("  {}…  ", "x".repeat(59))), "{text}");
+    assert!(text.chars().all(|c| c == '\n' || !c.is_control()) && text.contains(" [31m a "), "{text}");
+}
+
 #[test]
 fn variants_take_the_title_of_their_product() {
     let (catalogue, report) = read(&[
