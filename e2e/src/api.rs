@@ -5,15 +5,17 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 const IMPORTS: &str = "/maarg/poorti/InventoryCountImport";
 
 /// A client signed in straight at the server.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Api {
     client: reqwest::Client,
     base: String,
-    token: String,
+    user: String,
+    token: Mutex<String>,
 }
 
 /// A row as the server holds it.
@@ -43,17 +45,32 @@ impl Api {
     /// Signs in.
     pub async fn sign_in(base: String, user: &str) -> Result<Self> {
         let client = reqwest::Client::new();
-        let credentials = json!({ "username": user, "password": crate::PASSWORD });
-        let answer = client.post(format!("{base}/auth/login")).json(&credentials).send().await?;
-        let answer: Value = answer.error_for_status()?.json().await?;
-        let token = answer["accessToken"].as_str().context("no token")?.to_owned();
-        Ok(Self { client, base, token })
+        let api = Self { client, base, user: user.to_owned(), token: Mutex::default() };
+        api.renew().await?;
+        Ok(api)
     }
 
-    /// A GET's JSON.
+    async fn renew(&self) -> Result<()> {
+        let credentials = json!({ "username": self.user, "password": crate::PASSWORD });
+        let answer = self.client.post(format!("{}/auth/login", self.base)).json(&credentials).send().await?;
+        let answer: Value = answer.error_for_status()?.json().await?;
+        *self.token.lock().await = answer["accessToken"].as_str().context("no token")?.to_owned();
+        Ok(())
+    }
+
+    /// A GET's JSON. Signs in again when the token has expired (some tests make tokens short-lived).
     pub async fn get(&self, path: &str) -> Result<Value> {
-        let answer = self.client.get(format!("{}{path}", self.base)).bearer_auth(&self.token).send().await?;
+        let mut answer = self.ask(path).await?;
+        if answer.status() == reqwest::StatusCode::UNAUTHORIZED {
+            self.renew().await?;
+            answer = self.ask(path).await?;
+        }
         Ok(answer.error_for_status()?.json().await?)
+    }
+
+    async fn ask(&self, path: &str) -> Result<reqwest::Response> {
+        let token = self.token.lock().await.clone();
+        Ok(self.client.get(format!("{}{path}", self.base)).bearer_auth(token).send().await?)
     }
 
     /// All rows of a session.

@@ -210,6 +210,14 @@ impl Device {
         Ok(rows.map(|row| (row.import_item_seq_id.clone(), row)).collect())
     }
 
+    /// The id the device counts under.
+    pub async fn id(&self) -> Result<String> {
+        let databases = self.databases().await?;
+        let meta = databases["ginti-demo"]["meta"].as_array().context("no meta")?;
+        let device = meta.iter().find(|entry| entry["key"] == "device").context("no device record")?;
+        Ok(device["value"]["deviceId"].as_str().context("no id")?.to_owned())
+    }
+
     /// Batches in the courier's queue.
     pub async fn queued(&self) -> Result<usize> {
         let databases = self.databases().await?;

@@ -12,6 +12,8 @@ use tokio::{
     process::{Child, Command},
 };
 
+const NO_BINARY: &str = "GINTI_BIN must name the ginti binary: run `cargo xtask e2e`";
+
 /// What a server is started with.
 #[derive(Clone, Debug, Default)]
 pub struct ServerOptions {
@@ -33,8 +35,7 @@ pub struct Server {
 impl Server {
     /// Starts `$GINTI_BIN serve --demo`. `port` 0 takes any.
     pub async fn start(database: &Path, port: u16, options: &ServerOptions) -> Result<Self> {
-        let binary =
-            std::env::var_os("GINTI_BIN").context("GINTI_BIN must name the ginti binary: run `cargo xtask e2e`")?;
+        let binary = std::env::var_os("GINTI_BIN").context(NO_BINARY)?;
         let mut command = Command::new(binary);
         command
             .args(["serve", "--demo", "--listen", &format!("127.0.0.1:{port}")])

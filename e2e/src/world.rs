@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, future::Future, time::Duration};
 
 use anyhow::{Context, Result, ensure};
+use ginti_sqlite::{Options, SqliteStore};
 use tempfile::TempDir;
 
 use crate::{Api, Device, Link, Server, ServerOptions};
@@ -40,6 +41,11 @@ impl World {
     /// SIGKILL.
     pub async fn kill_server(&mut self) -> Result<()> {
         self.server.take().context("the server is not running")?.kill().await
+    }
+
+    /// The database of a server that is not running: for what has no command yet.
+    pub fn store(&self) -> Result<SqliteStore> {
+        Ok(SqliteStore::open(self.folder.path().join("ginti.db"), Options::default())?)
     }
 
     /// Deletes the database of a server that is not running.

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use ginti_e2e::{Api, Device, HARD, PASSWORD, ServerOptions, Tally, World, counted, eventually};
+use ginti_store::Store;
+use ginti_types::{DeviceId, TenantId};
 use serde_json::json;
 use tokio::sync::Mutex;
 
@@ -87,6 +89,20 @@ async fn a_server_killed_between_commit_and_answer_counts_nothing_twice() -> Res
     world.server_crashes().await?;
     scanner.scan(&device, 4, 6).await?;
     world.restart_server(&ServerOptions::default()).await?;
+    world.all_arrived(&device, HARD, &scanner.tally).await?;
+
+    // And from outside, by SIGKILL, with the answer written but not there yet.
+    world.link.hold_answers(true);
+    let held = world.link.held();
+    scanner.scan(&device, 8, 6).await?;
+    device.press("send-now").await?;
+    eventually("an answer is on its way", || async { Ok((world.link.held() > held).then_some(())) }).await?;
+    world.kill_server().await?;
+    world.link.down().await;
+    world.link.hold_answers(false);
+    scanner.scan(&device, 20, 3).await?;
+    world.restart_server(&ServerOptions::default()).await?;
+    world.link.up().await?;
     world.all_arrived(&device, HARD, &scanner.tally).await?;
     device.close().await
 }
@@ -247,4 +263,39 @@ async fn a_server_put_back_to_an_empty_database_gets_everything_again() -> Resul
     .await?;
     world.all_arrived(&device, HARD, &scanner.tally).await?;
     device.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_count_says_why_and_goes_through_once_the_reason_is_gone() -> Result<()> {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let (mut world, mut device, mut scanner) = begin(ServerOptions::default()).await?;
+    scanner.scan(&device, 0, 5).await?;
+    world.all_arrived(&device, HARD, &scanner.tally).await?;
+
+    set_blocked(&mut world, &device, true).await?;
+    scanner.scan(&device, 10, 4).await?;
+    device.press("send-now").await?;
+    let letters = device.find("dead-letters").await?.text().await?;
+    ensure!(letters.contains("blocked by a manager"), "the server's reason is not shown: {letters}");
+    device.browser().screenshot("needs-attention").await?;
+    counted(&device, HARD, &scanner.tally).await?;
+
+    set_blocked(&mut world, &device, false).await?;
+    eventually("no dead letter is left", || async {
+        if device.shows("send-again").await? {
+            device.press("send-again").await?;
+        }
+        Ok((!device.shows("dead-letters").await?).then_some(()))
+    })
+    .await?;
+    world.all_arrived(&device, HARD, &scanner.tally).await?;
+    device.close().await
+}
+
+async fn set_blocked(world: &mut World, device: &Device, blocked: bool) -> Result<()> {
+    world.kill_server().await?;
+    let store = world.store()?;
+    store.set_device_revoked(&TenantId::new("demo")?, &DeviceId::new(device.id().await?)?, blocked).await?;
+    store.close().await?;
+    world.restart_server(&ServerOptions::default()).await
 }

@@ -14,7 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("ginti-server", &["ginti-postgres", "ginti-sqlite", "ginti-store", "ginti-types"]),
     ("ginti-sim", &["ginti-postgres", "ginti-server", "ginti-sqlite", "ginti-store", "ginti-sync", "ginti-types"]),
     ("ginti-bench", &["ginti-postgres", "ginti-server", "ginti-sqlite", "ginti-store", "ginti-types"]),
-    ("ginti-e2e", &["ginti-store", "ginti-sync", "ginti-types"]),
+    ("ginti-e2e", &["ginti-sqlite", "ginti-store", "ginti-sync", "ginti-types"]),
     ("xtask", &[]),
 ];
 
