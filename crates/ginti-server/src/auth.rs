@@ -11,7 +11,7 @@ mod same_origin;
 mod token;
 
 pub use caller::Caller;
-pub use password::{PasswordError, Passwords, hash_password};
+pub use password::{PasswordError, Passwords, TooManyChecks, hash_password};
 pub use token::{TokenError, TokenKeys};
 
 pub(crate) use refresh::{RefreshCookie, RefreshToken};

@@ -9,6 +9,8 @@ use axum::{
 use ginti_store::StoreError;
 use ginti_types::{Code, Problem};
 
+use crate::auth::TooManyChecks;
+
 /// A problem on its way to the client.
 #[derive(Debug)]
 pub struct ProblemResponse {
@@ -102,6 +104,12 @@ impl From<StoreError> for ProblemResponse {
         };
         tracing::error!(?error, code = code.as_str(), "the store refused");
         Self::new(code, detail)
+    }
+}
+
+impl From<TooManyChecks> for ProblemResponse {
+    fn from(_: TooManyChecks) -> Self {
+        Self::new(Code::Busy, "Too many people are signing in at this moment. Try it again in a few seconds.")
     }
 }
 

@@ -13,6 +13,8 @@ use tokio::sync::Semaphore;
 
 /// Checks at once.
 const CHECKS_AT_ONCE_MAX: usize = 2;
+/// Checks that wait for their turn: a few seconds' work. More would also take the places of requests that bring counts.
+const CHECKS_WAITING_MAX: usize = 128;
 /// A longer password is refused before it costs anything.
 const PASSWORD_BYTES_MAX: usize = 1_024;
 
@@ -36,27 +38,41 @@ pub fn hash_password(password: &str) -> Result<String, PasswordError> {
     }
 }
 
+/// So many sign-ins wait already that one more would not be answered in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too many sign-ins are waiting")]
+pub struct TooManyChecks;
+
 /// Checks passwords, a few at a time.
 #[derive(Clone, Debug)]
-pub struct Passwords(Arc<Semaphore>);
+pub struct Passwords {
+    at_once: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+}
 
 impl Default for Passwords {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(CHECKS_AT_ONCE_MAX)))
+        Self {
+            at_once: Arc::new(Semaphore::new(CHECKS_AT_ONCE_MAX)),
+            waiting: Arc::new(Semaphore::new(CHECKS_WAITING_MAX)),
+        }
     }
 }
 
 impl Passwords {
     /// Whether the password belongs to the hash. Without a hash (no such user) the answer is no, after the same work.
-    pub async fn matches(&self, password: String, hash: Option<String>) -> bool {
-        let _permit = self.0.acquire().await.expect("the semaphore is never closed");
-        tokio::task::spawn_blocking(move || {
+    pub async fn matches(&self, password: String, hash: Option<String>) -> Result<bool, TooManyChecks> {
+        let place = self.waiting.try_acquire().map_err(|_| TooManyChecks)?;
+        let permit = self.at_once.clone().acquire_owned().await.expect("the semaphore is never closed");
+        drop(place);
+        let check = move || {
+            // Held by the work and not by whoever waits for it: a caller that hangs up does not end the work.
+            let _permit = permit;
             // Made at the first check whoever asks, so that an unknown name does not pay for it alone.
             let stand_in = nobody();
             verify(&password, hash.as_deref().unwrap_or(stand_in)) && hash.is_some()
-        })
-        .await
-        .unwrap_or(false)
+        };
+        Ok(tokio::task::spawn_blocking(check).await.unwrap_or(false))
     }
 }
 
@@ -82,7 +98,16 @@ fn nobody() -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        pin::{Pin, pin},
+        task::{Context, Poll, Waker},
+    };
+
     use super::*;
+
+    fn poll<T>(check: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
+        check.poll(&mut Context::from_waker(Waker::noop()))
+    }
 
     #[test]
     fn a_hash_is_argon2id_and_salted() {
@@ -93,13 +118,48 @@ mod tests {
         assert_eq!(hash_password(&"x".repeat(1_025)), Err(PasswordError::TooLong));
     }
 
+    /// Whoever hangs up must not make room for another hash while the first one still takes its memory and its core.
+    #[test]
+    fn a_check_holds_its_place_until_it_is_done_even_if_nobody_waits_for_it() {
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+        runtime.block_on(async {
+            let passwords = Passwords::default();
+            let (release, held) = std::sync::mpsc::channel::<()>();
+            let busy = tokio::task::spawn_blocking(move || held.recv());
+            {
+                let mut check = pin!(passwords.matches("count".into(), None));
+                assert!(poll(check.as_mut()).is_pending(), "it waits for the only thread");
+            }
+            assert_eq!(passwords.at_once.available_permits(), CHECKS_AT_ONCE_MAX - 1);
+            release.send(()).unwrap();
+            busy.await.unwrap().unwrap();
+            let all = u32::try_from(CHECKS_AT_ONCE_MAX).unwrap();
+            assert!(passwords.at_once.acquire_many(all).await.is_ok(), "its place is free in the end");
+        });
+    }
+
+    #[tokio::test]
+    async fn no_more_checks_wait_than_the_server_takes_on() {
+        let passwords = Passwords::default();
+        let _none_free = passwords.at_once.clone().acquire_many_owned(u32::try_from(CHECKS_AT_ONCE_MAX).unwrap()).await;
+        let mut waiting: Vec<_> =
+            (0..CHECKS_WAITING_MAX).map(|_| Box::pin(passwords.matches("count".into(), None))).collect();
+        for check in &mut waiting {
+            assert!(poll(check.as_mut()).is_pending());
+        }
+        assert_eq!(passwords.matches("count".into(), None).await, Err(TooManyChecks));
+        waiting.pop();
+        let mut next = pin!(passwords.matches("count".into(), None));
+        assert!(poll(next.as_mut()).is_pending(), "who leaves makes room");
+    }
+
     #[tokio::test]
     async fn only_the_right_password_of_a_known_user_matches() {
         let passwords = Passwords::default();
         let hash = Some(hash_password("count").unwrap());
-        assert!(passwords.matches("count".into(), hash.clone()).await);
-        assert!(!passwords.matches("Count".into(), hash).await);
-        assert!(!passwords.matches("nobody".into(), None).await, "the stand-in hash lets nobody in");
-        assert!(!passwords.matches("count".into(), Some("not a hash".into())).await);
+        assert_eq!(passwords.matches("count".into(), hash.clone()).await, Ok(true));
+        assert_eq!(passwords.matches("Count".into(), hash).await, Ok(false));
+        assert_eq!(passwords.matches("nobody".into(), None).await, Ok(false), "the stand-in hash lets nobody in");
+        assert_eq!(passwords.matches("count".into(), Some("not a hash".into())).await, Ok(false));
     }
 }

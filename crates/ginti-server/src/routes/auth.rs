@@ -125,7 +125,7 @@ pub(super) async fn login(
         Err(_) => None,
     };
     let (user, hash) = known.map(|known| (known.user, known.password_hash)).unzip();
-    let matches = deps.passwords.matches(login.password, hash).await;
+    let matches = deps.passwords.matches(login.password, hash).await?;
     let Some(user) = user.filter(|_| matches) else {
         return Err(ProblemResponse::new(Code::CredentialsWrong, "The user name or the password is wrong."));
     };
