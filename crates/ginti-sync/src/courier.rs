@@ -70,12 +70,14 @@ pub struct Courier {
     realm: Option<String>,
     /// The token was refreshed in this drain and nothing was accepted with it since.
     refreshed: bool,
+    /// A batch was given back because the token ran out: the fresh one needs another.
+    spent: bool,
 }
 
 impl Courier {
     /// With these settings, where the last worker stopped.
     pub fn new(config: CourierConfig, record: CourierRecord) -> Self {
-        Self { config, record, queue: Vec::new(), realm: None, refreshed: false }
+        Self { config, record, queue: Vec::new(), realm: None, refreshed: false, spent: false }
     }
 
     /// What must outlive the worker.
@@ -117,12 +119,14 @@ impl Courier {
         if cause == WakeCause::SignedIn {
             self.open_gate();
         }
-        let gap_over =
-            self.record.last_attempt_at.is_none_or(|last| now.has_passed(last, self.config.attempt_gap_ms_min));
-        if cause.is_news() && gap_over {
-            // The world may have changed: the failures so far say nothing about it. Retry-After still holds.
-            self.record.not_before = Moment(0);
-            self.record.gate_probe_at = Moment(0);
+        if cause.is_news() {
+            // The world may have changed: the failures so far say nothing about it. Retry-After still holds. News that comes
+            // right behind an attempt waits for the gap to pass; dropped, it would leave the whole backoff standing.
+            let gap_ms = self.config.attempt_gap_ms_min;
+            let last = self.record.last_attempt_at.filter(|last| !now.has_passed(*last, gap_ms));
+            let earliest = last.map_or(Moment(0), |last| last.plus_ms(gap_ms));
+            self.record.not_before = self.record.not_before.min(earliest);
+            self.record.gate_probe_at = self.record.gate_probe_at.min(earliest);
         }
         let heard = self.queue.iter().map(|entry| Effect::note(entry, false, self.record.last_error.clone()));
         obsolete.iter().map(|entry| Effect::settle(entry, None)).chain(heard).collect()
@@ -154,11 +158,12 @@ impl Courier {
                 self.record.last_attempt_at = Some(now);
                 let error = ErrorNote { code, detail, at: now };
                 self.record.last_error = Some(error.clone());
+                self.realm = None;
                 if self.config.unauthorized == UnauthorizedPolicy::Drop {
+                    self.spent = true;
                     let dropped = self.queue.remove(at);
                     return vec![Effect::note(&dropped, true, Some(error)), Effect::settle(&dropped, Some(answer))];
                 }
-                self.realm = None;
                 if self.refreshed {
                     // Refused with a token made a moment ago: another one would fare no better.
                     self.close_gate(now, entropy);
@@ -203,12 +208,15 @@ impl Courier {
         result: Refreshed,
         realm: Option<String>,
     ) -> Vec<Effect> {
+        self.spent = false;
         match result {
             Refreshed::Ok => {
                 self.realm = realm;
                 self.refreshed = true;
                 self.record.last_contact_at = Some(now);
-                self.open_gate();
+                // Only an accepted batch or a sign-in makes the refusals so far forgotten: a token may be worth nothing.
+                self.record.gate = Gate::Open;
+                self.record.gate_probe_at = Moment(0);
             }
             Refreshed::Denied => {
                 self.close_gate(now, entropy);
@@ -232,7 +240,8 @@ impl Courier {
     /// The one effect that says what to do next.
     fn next(&mut self, now: Moment) -> Effect {
         if self.queue.is_empty() {
-            return Effect::Idle;
+            let is_wanted = self.spent && (self.record.gate == Gate::Open || self.record.gate_probe_at <= now);
+            return if is_wanted { self.refresh() } else { Effect::Idle };
         }
         let (until, reason) = if self.record.retry_after_until > self.record.not_before {
             (self.record.retry_after_until, WaitReason::RetryAfter)
@@ -247,7 +256,7 @@ impl Courier {
             if self.record.gate == Gate::Closed && self.record.gate_probe_at > now {
                 return Effect::Wait { until: self.record.gate_probe_at, reason: WaitReason::Gate };
             }
-            return Effect::Refresh { timeout_ms: self.config.send_timeout_ms };
+            return self.refresh();
         };
         // After a failure the one behind has its turn: a batch that the server cannot digest never blocks the rest.
         let mut sendable = self.queue.iter().filter(|entry| entry.realm == *realm);
@@ -260,6 +269,10 @@ impl Courier {
             // Someone of another company is signed in: what waits belongs to the one before, and goes out when they are back.
             None => Effect::Wait { until: now.plus_ms(self.cap_ms()), reason: WaitReason::OtherTenant },
         }
+    }
+
+    fn refresh(&self) -> Effect {
+        Effect::Refresh { timeout_ms: self.config.send_timeout_ms }
     }
 
     fn back_off(&mut self, now: Moment, entropy: &mut Entropy) {

@@ -353,7 +353,9 @@ impl Batcher {
     ) -> Option<Moment> {
         let cut = waiting.then(|| {
             let cadence = device.last_push_at.map_or(now, |last| last.plus_ms(self.config.cadence_ms));
-            cadence.max(device.hold_until).max(now)
+            // While the server does not know the next id nothing is cut, and telling it again must not become a loop.
+            let announced = if device.next_device_id.is_some() { now.plus_ms(self.config.cadence_ms) } else { now };
+            cadence.max(device.hold_until).max(announced)
         });
         let silences = open.map(|delivery| {
             let (since, wait_ms_max) = self.patience(delivery);

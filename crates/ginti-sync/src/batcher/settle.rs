@@ -175,7 +175,12 @@ impl Batcher {
     ) {
         let mut entropy = Entropy::new(entropy);
         let mut rows: BTreeMap<_, _> = items.iter_mut().map(|item| (item.import_item_seq_id.clone(), item)).collect();
-        for (sent, told) in delivery.items.iter().zip(&receipt.items) {
+        // By row: what is told of one row must never be believed of another, whatever the order. A row that is not named
+        // is neither confirmed nor refused and goes out again.
+        let named: BTreeMap<_, _> =
+            receipt.items.iter().map(|told| (told.import_item_seq_id.as_deref(), told)).collect();
+        for sent in &delivery.items {
+            let Some(told) = named.get(&Some(sent.import_item_seq_id.as_str())) else { continue };
             let Some(item) = rows.get_mut(&sent.import_item_seq_id) else { continue };
             if told.outcome.is_durable() {
                 confirm(item, sent, told, device, result);
@@ -252,8 +257,7 @@ fn receipt_of(answer: &Answer, delivery: &DeliveryRecord) -> Option<Receipt> {
         422 => serde_json::from_str::<Problem>(&answer.body).ok().and_then(|problem| problem.receipt),
         _ => None,
     }?;
-    let matches = receipt.batch_id == delivery.batch_id && receipt.items.len() == delivery.items.len();
-    matches.then_some(receipt)
+    (receipt.batch_id == delivery.batch_id).then_some(receipt)
 }
 
 fn confirm(item: &mut ItemRecord, sent: &SentItem, told: &ReceiptItem, device: &mut DeviceRecord, result: &mut Effect) {
@@ -326,8 +330,12 @@ fn observe(device: &mut DeviceRecord, epoch: &Epoch, ledger_seq: u64, server_tim
     }
     if history != History::Former {
         device.epoch = Some(epoch.clone());
-        device.ledger_seq = device.ledger_seq.max(ledger_seq);
-        device.server_time = device.server_time.max(Some(server_time));
+        // The time stays with the ledger it was seen with: a device that talks all the time would otherwise never see
+        // two answers that are clearly apart, and never notice.
+        if ledger_seq >= device.ledger_seq {
+            device.ledger_seq = ledger_seq;
+            device.server_time = device.server_time.max(Some(server_time));
+        }
     }
     history
 }

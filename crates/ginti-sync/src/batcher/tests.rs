@@ -1,6 +1,7 @@
-//! Stories of one device. Properties over random ones are in [`properties`].
+//! Stories of one device. Properties over random ones are in [`properties`], dead ends in [`trouble`].
 
 mod properties;
+mod trouble;
 
 use std::collections::BTreeSet;
 

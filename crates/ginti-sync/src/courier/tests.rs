@@ -201,6 +201,24 @@ fn news_cuts_the_backoff_short_but_a_poke_does_not() {
 }
 
 #[test]
+fn news_right_behind_a_failed_attempt_is_kept_for_a_moment_later() {
+    let record = CourierRecord { failures: 9, ..CourierRecord::default() };
+    let mut rig = Rig::new();
+    rig.courier = Courier::new(CourierConfig::default(), record);
+    rig.event(wake(WakeCause::Visible, &[1]));
+    rig.event(Event::Failed { entry: 1, failure: Failure::Network });
+    let failed_at = rig.now;
+    rig.now = rig.now.plus_ms(200);
+    let next = rig.then(wake(WakeCause::Online, &[1]));
+    let Effect::Wait { until, reason: WaitReason::Backoff } = next else { panic!("{next:?}") };
+    assert!(
+        until <= failed_at.plus_ms(1_000),
+        "the network came back, and nobody tries for {} ms",
+        until.0 - rig.now.0
+    );
+}
+
+#[test]
 fn flapping_news_does_not_hammer() {
     let mut rig = Rig::new();
     rig.event(wake(WakeCause::Online, &[1]));
@@ -309,13 +327,47 @@ fn a_server_that_refuses_its_own_fresh_tokens_is_not_hammered() {
 }
 
 #[test]
+fn a_server_that_never_takes_its_own_tokens_is_asked_ever_less() {
+    let mut rig = Rig::new();
+    rig.event(wake(WakeCause::Queued, &[1]));
+    let mut refreshes = 0;
+    let mut next = rig.then(answered(1, 401, &problem(Code::TokenInvalid)));
+    let end = rig.now.plus_ms(4 * 3_600_000);
+    while rig.now < end {
+        next = match next {
+            Effect::Refresh { .. } => {
+                refreshes += 1;
+                rig.then(Event::Refreshed { result: Refreshed::Ok, realm: Some("acme".to_owned()) })
+            }
+            Effect::Send { entry, .. } => rig.then(answered(entry, 401, &problem(Code::TokenInvalid))),
+            Effect::Wait { until, .. } => {
+                rig.now = until;
+                rig.then(wake(WakeCause::Timer, &[1]))
+            }
+            other => panic!("{other:?}"),
+        };
+    }
+    assert!(refreshes < 80, "{refreshes} new tokens in four hours");
+}
+
+#[test]
+fn the_drop_policy_does_not_keep_a_token_that_ran_out() {
+    let config = CourierConfig { unauthorized: UnauthorizedPolicy::Drop, ..CourierConfig::default() };
+    let mut courier = Courier::new(config, CourierRecord::default());
+    courier.handle(NOON, &[1], wake(WakeCause::Queued, &[1]));
+    let next = courier.handle(NOON, &[1], answered(1, 401, &problem(Code::TokenExpired))).pop();
+    assert_eq!(next, Some(Effect::Refresh { timeout_ms: 30_000 }), "the fresh batch needs a fresh token");
+    let denied = Event::Refreshed { result: Refreshed::Denied, realm: None };
+    assert_eq!(courier.handle(NOON, &[1], denied).pop(), Some(Effect::Idle));
+}
+
+#[test]
 fn the_drop_policy_gives_the_batch_back() {
     let config = CourierConfig { unauthorized: UnauthorizedPolicy::Drop, ..CourierConfig::default() };
     let mut courier = Courier::new(config, CourierRecord::default());
     courier.handle(NOON, &[1], wake(WakeCause::Queued, &[1]));
     let effects = courier.handle(NOON, &[1], answered(1, 401, &problem(Code::TokenExpired)));
     assert_eq!(settled(&effects), [1]);
-    assert_eq!(effects.last(), Some(&Effect::Idle));
 }
 
 #[test]
