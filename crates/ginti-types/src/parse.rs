@@ -27,7 +27,7 @@ pub type ParsedItem = Result<CountItem, ItemRefusal>;
 /// Why one item was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ItemRefusal {
-    /// The row it named, as far as it can be read: an id of wrong length is echoed.
+    /// The row it named, as far as it can be read: an id of wrong length is echoed, its beginning if it is very long.
     pub import_item_seq_id: Option<String>,
     /// The member at fault; none when it is the item as a whole.
     pub member: Option<String>,
@@ -41,15 +41,17 @@ pub struct ItemRefusal {
 
 /// Reads a body. The error is for the whole batch: nothing of it can be stored.
 pub fn parse_batch(body: &[u8]) -> Result<ParsedBatch, Box<Problem>> {
-    let batch = match strict::parse(body) {
-        Some(batch) => batch,
-        None => diagnose::parse(body)?,
-    };
-    match batch.items.len() {
+    let Some(batch) = strict::parse(body) else { return diagnose::parse(body) };
+    check_count(batch.items.len())?;
+    Ok(batch)
+}
+
+fn check_count(items: usize) -> Result<(), Box<Problem>> {
+    match items {
         0 => {
             Err(Box::new(Problem::new(Code::NoItems, "The batch has no items. Send at least one count in \"items\".")))
         }
-        1..=BATCH_ITEMS_MAX => Ok(batch),
+        1..=BATCH_ITEMS_MAX => Ok(()),
         count => Err(Box::new(Problem::new(
             Code::TooManyItems,
             format!(

@@ -11,6 +11,11 @@ use crate::{
     Revision, SessionId, Timestamp,
 };
 
+/// Stray members named in an answer, at most.
+const STRAYS_SAID_MAX: usize = 8;
+/// Characters of a text from the body repeated in an answer, at most.
+const TEXT_CHARS_SAID_MAX: usize = 200;
+
 pub(super) fn parse(body: &[u8]) -> Result<ParsedBatch, Box<Problem>> {
     let Members(members) = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
     let mut errors = Vec::new();
@@ -33,12 +38,16 @@ pub(super) fn parse(body: &[u8]) -> Result<ParsedBatch, Box<Problem>> {
             device_id: Some(device_id),
             session_id: Some(session_id),
             items: Some(items),
-        } if errors.is_empty() => Ok(ParsedBatch {
-            batch_id,
-            device_id,
-            inventory_count_import_id: session_id,
-            items: items.into_iter().map(item).collect(),
-        }),
+        } if errors.is_empty() => {
+            // Before any item is looked at: what is said about one is many times larger than the item may be.
+            super::check_count(items.len())?;
+            Ok(ParsedBatch {
+                batch_id,
+                device_id,
+                inventory_count_import_id: session_id,
+                items: items.into_iter().map(item).collect(),
+            })
+        }
         _ => {
             let reasons: Vec<_> = errors.iter().map(|error| error.detail.as_str()).collect();
             let detail = format!("Nothing of the batch was stored. {}", reasons.join(" "));
@@ -141,16 +150,28 @@ impl Fault {
     }
 }
 
+/// Members that do not belong, or stand there again. As many as are worth saying: a body has room for a hundred thousand.
 fn stray_members(members: &[(String, &RawValue)], known: &[&str]) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    for (at, (name, _)) in members.iter().enumerate() {
-        if !known.contains(&name.as_str()) {
-            faults.push(Fault { name: name.clone(), code: Code::FieldUnknown });
-        } else if members[..at].iter().any(|(earlier, _)| earlier == name) {
-            faults.push(Fault { name: name.clone(), code: Code::FieldDuplicate });
-        }
+    let mut seen = vec![false; known.len()];
+    let faults = members.iter().filter_map(|(name, _)| {
+        let code = match known.iter().position(|known| known == name) {
+            None => Code::FieldUnknown,
+            Some(at) if std::mem::replace(&mut seen[at], true) => Code::FieldDuplicate,
+            Some(_) => return None,
+        };
+        Some(Fault { name: beginning(name), code })
+    });
+    faults.take(STRAYS_SAID_MAX).collect()
+}
+
+/// A text of the body as it is said in an answer.
+fn beginning(text: &str) -> String {
+    let mut said: String = text.chars().take(TEXT_CHARS_SAID_MAX).collect();
+    if said.len() < text.len() {
+        said.pop();
+        said.push('…');
     }
-    faults
+    said
 }
 
 fn pointer(member: &str) -> String {
@@ -181,6 +202,7 @@ fn item(raw: &RawValue) -> ParsedItem {
         return Err(refuse(None, None, Code::FieldInvalid, "The item is not a JSON object.".to_owned()));
     };
     let row = find(&members, "importItemSeqId").and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
+    let row = row.map(|row| beginning(&row));
     let item = ItemMembers { members: &members };
     item.read().map_err(|fault| refuse(row, fault.0.as_deref(), fault.1, fault.2))
 }

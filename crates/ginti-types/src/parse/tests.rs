@@ -64,6 +64,36 @@ fn every_bad_member_has_its_own_code() {
     assert_eq!(refusal("7"), (Code::FieldInvalid, None));
 }
 
+/// What is said about a body must not be larger than the body, however much is wrong with it.
+#[test]
+fn a_body_full_of_faults_is_answered_in_few_words() {
+    let strays: String = (0..60_000).map(|number| format!(r#""stray{number}":1,"#)).collect();
+    let repeated = r#""items":1,"#.repeat(40_000);
+    let long = format!(r#""{}":1,"#, "y".repeat(500_000));
+    for members in [&strays, &repeated, &long] {
+        let problem = parse_batch(body("").replacen('{', &format!("{{{members}"), 1).as_bytes()).unwrap_err();
+        assert_eq!(problem.code, "batch-invalid");
+        let said = serde_json::to_string(&problem).unwrap();
+        assert!(said.len() < 4_000, "{} bytes", said.len());
+        assert!(problem.detail.ends_with('.') && !problem.errors.is_empty());
+    }
+    let long = "y".repeat(500_000);
+    let good = r#""importItemSeqId":"2","productId":"p","quantity":1,"revision":1"#;
+    for (item, code, row) in [
+        (format!(r#"{{{good},"{long}":1}}"#), Code::FieldUnknown, "2".to_owned()),
+        (
+            format!(r#"{{{}}}"#, good.replace(":\"2\"", &format!(":\"{long}\""))),
+            Code::IdInvalid,
+            format!("{}…", &long[..199]),
+        ),
+    ] {
+        let batch = parse_batch(body(&item).as_bytes()).unwrap();
+        let refusal = batch.items[0].clone().unwrap_err();
+        assert_eq!((refusal.code, refusal.import_item_seq_id), (code, Some(row)));
+        assert!(refusal.detail.len() < 500 && refusal.member.is_some_and(|member| member.len() < 500));
+    }
+}
+
 #[test]
 fn the_whole_batch_is_refused_when_its_frame_is_broken() {
     assert_eq!(problem(""), Code::MalformedJson);
