@@ -68,6 +68,13 @@ pub(crate) async fn run(arguments: ServeArguments) -> Result<()> {
     }
     log::begin(arguments.log_format, if arguments.demo { "warn" } else { "info" });
     let store = arguments.database.open()?;
+    if store.demo_mark().await?.is_some() && !arguments.listen.ip().is_loopback() {
+        bail!(
+            "this database holds demo data and listens on this machine only, because its passwords are known: use \
+             --listen 127.0.0.1:{}, or give --database another file",
+            arguments.listen.port()
+        );
+    }
     let demo =
         if arguments.demo { Some(demo::prepare(store.as_ref(), arguments.products.as_deref()).await?) } else { None };
     let listener =

@@ -1,8 +1,13 @@
 //! `ginti serve --demo`.
 
-use std::{fs, io::Read, path::Path};
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read},
+    path::Path,
+    process::Stdio,
+};
 
-use super::{Server, ginti};
+use super::{Server, ginti, text};
 
 fn start(folder: &Path, password: Option<&str>, more: &[&str]) -> Server {
     let arguments = [&["serve", "--demo", "--listen", "127.0.0.1:0"], more].concat();
@@ -66,6 +71,27 @@ fn a_stranger_learns_how_to_sign_in_and_what_to_scan() {
     assert_eq!(codes.len(), 3, "{said}");
     assert!(codes.iter().all(|code| products.contains(&format!("\"{code}\""))), "{codes:?}");
     assert!(welcome(again).contains(&password));
+}
+
+/// Its passwords are printed and stored in the clear: it stays on this machine, with --demo or without.
+#[test]
+fn a_database_with_demo_data_listens_on_this_machine_only() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(start(folder.path(), Some("x"), &[]));
+    for more in [&["--demo"][..], &[]] {
+        let arguments = [&["serve", "--listen", "0.0.0.0:0"], more].concat();
+        let mut refused = ginti(folder.path(), &arguments);
+        let mut child = refused.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut greeting = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut greeting).unwrap();
+        let _ = child.kill();
+        assert_eq!(greeting, "", "it must not listen");
+        let output = child.wait_with_output().unwrap();
+        assert!(!output.status.success() && text(&output.stderr).contains("on this machine only"), "{output:?}");
+    }
+    let mut plain = Server::start(ginti(folder.path(), &["serve", "--listen", "127.0.0.1:0"]));
+    plain.terminate();
+    assert!(plain.child.wait().unwrap().success());
 }
 
 #[test]
