@@ -81,6 +81,7 @@ pub(crate) async fn run(arguments: ServeArguments) -> Result<()> {
         TcpListener::bind(arguments.listen).await.with_context(|| format!("cannot listen on {}", arguments.listen))?;
     let url = format!("http://{}", listener.local_addr().context("the listener has no address")?);
     let deps = deps(store, &arguments).await?;
+    let stop = stop_signal()?;
 
     // Tests and scripts read this line to learn the port; whoever reads it may go away.
     let mut stdout = std::io::stdout();
@@ -90,7 +91,7 @@ pub(crate) async fn run(arguments: ServeArguments) -> Result<()> {
     }
     let _ = stdout.flush();
     tracing::info!(url, "listening");
-    serve(listener, deps, stop_signal()).await.context("the server ended with an error")
+    serve(listener, deps, stop).await.context("the server ended with an error")
 }
 
 async fn deps(store: Arc<dyn Store>, arguments: &ServeArguments) -> Result<Deps> {
@@ -117,26 +118,52 @@ async fn deps(store: Arc<dyn Store>, arguments: &ServeArguments) -> Result<Deps>
 }
 
 /// Done at the first interrupt or SIGTERM. From then on a second one ends the process at once.
-async fn stop_signal() {
-    one_signal().await;
-    tokio::spawn(async {
-        one_signal().await;
-        eprintln!("ginti: stopped at once");
-        std::process::exit(130);
-    });
+///
+/// Listens from the call on, not from the first poll: whoever reads that the server listens may stop it at once.
+fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static> {
+    let mut signals = Signals::listen().context("cannot listen for signals")?;
+    Ok(async move {
+        signals.next().await;
+        tokio::spawn(async move {
+            signals.next().await;
+            eprintln!("ginti: stopped at once");
+            std::process::exit(130);
+        });
+    })
 }
 
 #[cfg(unix)]
-async fn one_signal() {
-    let mut terminate =
-        signal::unix::signal(signal::unix::SignalKind::terminate()).expect("SIGTERM can be listened for");
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = signal::ctrl_c() => {}
+struct Signals {
+    terminate: signal::unix::Signal,
+    interrupt: signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        use signal::unix::{SignalKind, signal};
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }
 
 #[cfg(not(unix))]
-async fn one_signal() {
-    let _ = signal::ctrl_c().await;
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    #[expect(clippy::unnecessary_wraps, reason = "the other systems' signature")]
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        let _ = signal::ctrl_c().await;
+    }
 }
