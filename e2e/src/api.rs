@@ -32,6 +32,8 @@ pub struct ServerRow {
     pub revision: u64,
     /// Who counted.
     pub counted_by_user_login_id: String,
+    /// `Y` for what the list asked for, `N` for what was found besides.
+    pub is_requested: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use thirtyfour::prelude::*;
 
-use crate::{Browser, eventually};
+use crate::{Browser, DESKTOP, PHONE, eventually};
 
 /// A browser and its profile. Closing the browser keeps the profile.
 #[derive(Debug)]
@@ -34,6 +34,8 @@ pub struct ScreenRow {
     pub quantity: f64,
     /// Its revision.
     pub revision: u64,
+    /// Made on this device.
+    pub own: bool,
     /// `saved`, `sending`, `confirmed` or `refused`.
     pub truth: String,
 }
@@ -256,4 +258,17 @@ impl Device {
         ensure!(found == json!([]), "a token is in the cache: {found}");
         Ok(())
     }
+}
+
+/// Pictures of the page as it is, phone and desk, light and dark, under `target/e2e/`.
+pub async fn pictures(device: &Device, name: &str) -> Result<()> {
+    for (size, size_name) in [(PHONE, "phone"), (DESKTOP, "desktop")] {
+        for (dark, scheme) in [(false, "light"), (true, "dark")] {
+            device.browser().show_as(size, dark).await?;
+            // The page's own transitions.
+            tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+            device.browser().screenshot(&format!("{name}-{size_name}-{scheme}")).await?;
+        }
+    }
+    device.browser().show_as(PHONE, false).await
 }

@@ -12,7 +12,7 @@ mod world;
 
 pub use api::{Api, ServerRow};
 pub use browser::{Browser, DESKTOP, PHONE};
-pub use device::{Device, ScreenRow};
+pub use device::{Device, ScreenRow, pictures};
 pub use link::Link;
 pub use server::{Server, ServerOptions};
 pub use world::{Tally, World, counted, eventually};

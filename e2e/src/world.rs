@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, future::Future, time::Duration};
 use anyhow::{Context, Result, ensure};
 use ginti_sqlite::{Options, SqliteStore};
 use tempfile::TempDir;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::{Api, Device, Link, Server, ServerOptions};
 
@@ -19,16 +20,21 @@ pub struct World {
     server: Option<Server>,
     port: u16,
     folder: TempDir,
+    _alone: MutexGuard<'static, ()>,
 }
+
+/// One world at a time: two browsers would starve each other on a small machine.
+static ALONE: Mutex<()> = Mutex::const_new(());
 
 impl World {
     /// A freshly seeded demo server, link up.
     pub async fn new(options: ServerOptions) -> Result<Self> {
+        let alone = ALONE.lock().await;
         let folder = tempfile::tempdir()?;
         let server = Server::start(&folder.path().join("ginti.db"), 0, &options).await?;
         let port = server.address().port();
         let link = Link::new(server.address()).await?;
-        Ok(Self { link, server: Some(server), port, folder })
+        Ok(Self { link, server: Some(server), port, folder, _alone: alone })
     }
 
     /// Starts the server again on its port and database.

@@ -8,10 +8,6 @@ use ginti_e2e::{Api, Device, HARD, PASSWORD, ServerOptions, Tally, World, counte
 use ginti_store::Store;
 use ginti_types::{DeviceId, TenantId};
 use serde_json::json;
-use tokio::sync::Mutex;
-
-/// One browser at a time: two would starve each other on a small machine.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 /// Codes to scan and what they should add up to.
 struct Scanner {
@@ -55,7 +51,6 @@ async fn go_online(world: &mut World, device: &Device) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_scanned_offline_arrives_after_a_cold_start_without_another_scan() -> Result<()> {
-    let _alone = ONE_AT_A_TIME.lock().await;
     let (mut world, mut device, mut scanner) = begin(ServerOptions::default()).await?;
     scanner.scan(&device, 0, 30).await?;
     go_offline(&mut world, &device).await?;
@@ -81,7 +76,6 @@ async fn what_was_scanned_offline_arrives_after_a_cold_start_without_another_sca
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_killed_between_commit_and_answer_counts_nothing_twice() -> Result<()> {
-    let _alone = ONE_AT_A_TIME.lock().await;
     let options = ServerOptions { crash_after_commits: Some(1), ..ServerOptions::default() };
     let (mut world, mut device, mut scanner) = begin(options).await?;
     scanner.scan(&device, 0, 12).await?;
@@ -109,7 +103,6 @@ async fn a_server_killed_between_commit_and_answer_counts_nothing_twice() -> Res
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_lost_after_the_commit_counts_nothing_twice() -> Result<()> {
-    let _alone = ONE_AT_A_TIME.lock().await;
     let (world, mut device, mut scanner) = begin(ServerOptions::default()).await?;
     world.link.swallow_answers(3);
     scanner.scan(&device, 0, 9).await?;
@@ -121,7 +114,6 @@ async fn an_answer_lost_after_the_commit_counts_nothing_twice() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_killed_in_the_middle_of_a_replay_loses_nothing() -> Result<()> {
-    let _alone = ONE_AT_A_TIME.lock().await;
     let (world, mut device, mut scanner) = begin(ServerOptions::default()).await?;
     for round in 0..3 {
         world.link.hold_answers(true);
@@ -139,7 +131,6 @@ async fn a_worker_killed_in_the_middle_of_a_replay_loses_nothing() -> Result<()>
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_expires_while_the_queue_is_full_is_renewed_unasked() -> Result<()> {
-    let _alone = ONE_AT_A_TIME.lock().await;
     let options = ServerOptions { access_token_seconds: Some(3), ..ServerOptions::default() };
     let (mut world, mut device, mut scanner) = begin(options).await?;
     scanner.scan(&device, 0, 6).await?;
@@ -156,7 +147,6 @@ async fn a_token_that_expires_while_the_queue_is_full_is_renewed_unasked() -> Re
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sign_in_that_has_ended_holds_the_queue_and_signing_in_lets_it_go() -> Result<()> {
-    let _alone = ONE_AT_A_TIME.lock().await;
     let options = ServerOptions { access_token_seconds: Some(1), ..ServerOptions::default() };
     let (world, mut device, mut scanner) = begin(options).await?;
     // The refresh cookie is gone, as after a month in a drawer.
@@ -176,7 +166,6 @@ async fn a_sign_in_that_has_ended_holds_the_queue_and_signing_in_lets_it_go() ->
 
 #[tokio::test(flavor = "multi_thread")]
 async fn racing_pokes_deliver_each_batch_once() -> Result<()> {
-    let _alone = ONE_AT_A_TIME.lock().await;
     let (mut world, mut device, mut scanner) = begin(ServerOptions::default()).await?;
     scanner.scan(&device, 0, 3).await?;
     eventually("the first are confirmed", || async {
@@ -207,7 +196,6 @@ async fn racing_pokes_deliver_each_batch_once() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_without_a_worker_delivers_by_itself() -> Result<()> {
-    let _alone = ONE_AT_A_TIME.lock().await;
     let (world, mut device, mut scanner) = begin(ServerOptions::default()).await?;
     // A forced reload leaves the page without its worker.
     device.browser().devtools("Page.reload", json!({ "ignoreCache": true })).await?;
@@ -221,7 +209,6 @@ async fn a_page_without_a_worker_delivers_by_itself() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_tabs_of_one_device_add_up() -> Result<()> {
-    let _alone = ONE_AT_A_TIME.lock().await;
     let (world, mut device, mut scanner) = begin(ServerOptions::default()).await?;
     let driver = device.browser().driver();
     let first = driver.window().await?;
@@ -245,7 +232,6 @@ async fn two_tabs_of_one_device_add_up() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_put_back_to_an_empty_database_gets_everything_again() -> Result<()> {
-    let _alone = ONE_AT_A_TIME.lock().await;
     let (mut world, mut device, mut scanner) = begin(ServerOptions::default()).await?;
     scanner.scan(&device, 0, 12).await?;
     world.all_arrived(&device, HARD, &scanner.tally).await?;
@@ -267,7 +253,6 @@ async fn a_server_put_back_to_an_empty_database_gets_everything_again() -> Resul
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_count_says_why_and_goes_through_once_the_reason_is_gone() -> Result<()> {
-    let _alone = ONE_AT_A_TIME.lock().await;
     let (mut world, mut device, mut scanner) = begin(ServerOptions::default()).await?;
     scanner.scan(&device, 0, 5).await?;
     world.all_arrived(&device, HARD, &scanner.tally).await?;

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
-use ginti_e2e::{DESKTOP, Device, HARD, PHONE, ServerOptions, Tally, World, counted};
+use ginti_e2e::{Device, HARD, ServerOptions, Tally, World, counted, pictures};
 use thirtyfour::prelude::*;
 
 fn export(name: &str) -> Option<PathBuf> {
@@ -16,17 +16,6 @@ fn export(name: &str) -> Option<PathBuf> {
     }
     println!("not run: {name} is not there");
     None
-}
-
-async fn pictures(device: &Device, name: &str) -> Result<()> {
-    for (size, size_name) in [(PHONE, "phone"), (DESKTOP, "desktop")] {
-        for (dark, scheme) in [(false, "light"), (true, "dark")] {
-            device.browser().show_as(size, dark).await?;
-            tokio::time::sleep(std::time::Duration::from_millis(400)).await;
-            device.browser().screenshot(&format!("{name}-{size_name}-{scheme}")).await?;
-        }
-    }
-    device.browser().show_as(PHONE, false).await
 }
 
 async fn type_into_field(device: &Device, text: &str) -> Result<()> {
