@@ -1,6 +1,6 @@
 //! Opening a connection as the store needs it, and bringing a database's schema up to date.
 
-use std::path::Path;
+use std::{fs::OpenOptions, io::ErrorKind, path::Path};
 
 use ginti_store::StoreError;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_start.sql")];
 
 /// The connection that writes. Creates the file if there is none.
 pub(crate) fn open_writer(path: &Path, max_pages: Option<u32>) -> Fallible<Connection> {
+    create_private(path)?;
     let conn = Connection::open(path)?;
     conn.busy_timeout(std::time::Duration::from_millis(250))?;
     conn.pragma_update(None, "page_size", 4096)?;
@@ -35,6 +36,20 @@ pub(crate) fn open_writer(path: &Path, max_pages: Option<u32>) -> Fallible<Conne
     }
     conn.set_prepared_statement_cache_capacity(128);
     Ok(conn)
+}
+
+/// A new database is its owner's alone: it holds the key that signs tokens and everyone's password hash. SQLite gives the
+/// log beside it the same permissions; those of a file that is there are the operator's.
+fn create_private(path: &Path) -> Fallible<()> {
+    let mut options = OpenOptions::new();
+    options.create_new(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(StoreError::Failed(format!("cannot create {}: {error}", path.display())).into()),
+    }
 }
 
 /// A connection that only reads, undisturbed by the writer.

@@ -48,6 +48,20 @@ fn a_link_to_the_file_is_the_same_file() {
     assert!(matches!(SqliteStore::open(&link, Options::default()), Err(StoreError::Locked(_))));
 }
 
+/// It holds the key that signs tokens and everyone's password hash.
+#[cfg(unix)]
+#[test]
+fn a_new_database_is_nobody_elses_to_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ginti.db");
+    let _store = SqliteStore::open(&path, Options::default()).unwrap();
+    for suffix in ["", "-wal", "-shm"] {
+        let mode = fs::metadata(with_suffix(&path, suffix)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{suffix:?} {mode:o}");
+    }
+}
+
 #[test]
 fn a_newer_schema_and_foreign_files_are_left_alone() {
     let folder = tempfile::tempdir().unwrap();

@@ -74,6 +74,7 @@ macro_rules! conformance_tests {
             people::a_user_needs_its_tenant_and_facilities
             receipts::items_stand_in_the_order_of_the_batch
             receipts::a_repeated_batch_gets_the_same_receipt
+            receipts::a_row_named_twice_is_answered_with_what_holds_in_the_end
             receipts::a_batch_id_with_other_content_stores_nothing
             receipts::a_batch_id_belongs_to_its_tenant
             receipts::the_ledger_grows_with_what_is_stored_only

@@ -1,5 +1,7 @@
 //! Taking a batch: the order of decisions of [`Import`], the merge rule, and what both write.
 
+use std::collections::HashMap;
+
 use ginti_store::{Import, ImportItem, Imported, Refusal};
 use ginti_types::{
     DeviceId, Epoch, ItemContent, ItemSeqId, LocationSeqId, Outcome, ProductId, ProductIdentifier, Receipt,
@@ -52,7 +54,8 @@ impl Core {
             sender,
             people: vec![(import.access.user.clone(), Some(sender))],
         };
-        let items = import.items.iter().map(|item| taking.take(item)).collect::<Fallible<Vec<_>>>()?;
+        let mut items = import.items.iter().map(|item| taking.take(item)).collect::<Fallible<Vec<_>>>()?;
+        settle_repeated_rows(&mut items);
         let receipt = self.receipt(import, epoch, items)?;
         self.remember(tenant, import, &receipt)?;
         Ok(Imported::Stored(receipt))
@@ -316,6 +319,26 @@ impl Taking<'_> {
             .optional()?;
         self.people.push((user.clone(), key));
         Ok(key)
+    }
+}
+
+/// Each answer tells what held after its own item. Where a batch names a row again, its last answer is true of all.
+fn settle_repeated_rows(items: &mut [ReceiptItem]) {
+    let mut last = HashMap::with_capacity(items.len());
+    for (at, item) in items.iter().enumerate() {
+        last.insert(item.import_item_seq_id.as_deref(), at);
+    }
+    if last.len() == items.len() {
+        return;
+    }
+    let held: Vec<_> = items
+        .iter()
+        .map(|item| last.get(&item.import_item_seq_id.as_deref()).map(|&at| &items[at]))
+        .map(|last| last.and_then(|last| last.revision.zip(last.device_id.clone())).unzip())
+        .collect();
+    for (item, (revision, device_id)) in items.iter_mut().zip(held) {
+        item.revision = revision;
+        item.device_id = device_id;
     }
 }
 

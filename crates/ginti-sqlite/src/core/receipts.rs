@@ -46,7 +46,10 @@ impl Core {
     }
 
     pub(super) fn remember(&mut self, tenant: i64, import: &Import, receipt: &Receipt) -> Fallible<()> {
-        let plain = receipt.items.iter().all(|item| item.outcome == Outcome::Applied);
+        let plain = receipt.items.iter().zip(&import.items).all(|(answer, item)| {
+            let sent = if let ImportItem::Count { revision, .. } = item { Some(*revision) } else { None };
+            answer.outcome == Outcome::Applied && answer.revision == sent
+        });
         let items = if plain { None } else { Some(serde_json::to_string(&receipt.items).map_err(corrupt)?) };
         let sql = "INSERT INTO receipt (tenant_key, batch_id, digest, ledger_seq, server_time, items)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";

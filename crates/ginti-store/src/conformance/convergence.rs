@@ -33,6 +33,8 @@ pub async fn any_multiset_in_any_order_gives_the_reference_table(fixture: &dyn F
             let receipt = stored(&*store, batch(sender.as_str(), number, items)).await;
             for (write, item) in sent.iter().zip(&receipt.items) {
                 assert_eq!(item.outcome, reference.deliver(write), "seed {seed}: {write:?}");
+            }
+            for (write, item) in sent.iter().zip(&receipt.items) {
                 let (held, _) = &reference.table[&write.item];
                 assert_eq!((item.revision, item.device_id.as_ref()), (Some(held.revision), Some(&held.device_id)));
             }

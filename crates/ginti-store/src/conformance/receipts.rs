@@ -67,6 +67,25 @@ pub async fn a_repeated_batch_gets_the_same_receipt(fixture: &dyn Fixture) {
     assert_eq!((rows(&*store).await, store.ledger().await.unwrap()), before);
 }
 
+/// A batch that names a row twice is told of both what holds when it is done, at once and when it is repeated.
+pub async fn a_row_named_twice_is_answered_with_what_holds_in_the_end(fixture: &dyn Fixture) {
+    let store = world(fixture).await;
+    send(&*store, "d0", 1, vec![count("2", 5, 1)]).await;
+    let twice = || batch("d1", 2, vec![count("1", 10, 1), count("2", 4, 3), count("1", 11, 2), count("2", 9, 4)]);
+    let receipt = stored(&*store, twice()).await;
+    let (applied, superseded) = (Outcome::Applied, Outcome::Superseded);
+    assert_eq!(outcomes(&receipt), [applied, superseded, applied, applied]);
+    let holds: Vec<_> = receipt.items.iter().map(|item| item.revision.unwrap().get()).collect();
+    assert_eq!(holds, [11, 9, 11, 9]);
+    let by: Vec<_> = receipt.items.iter().map(|item| item.device_id.as_ref().unwrap().as_str()).collect();
+    assert_eq!(by, ["d1"; 4]);
+    assert_eq!(store.import(twice()).await.unwrap(), Imported::Replayed(receipt));
+    let all = || batch("d1", 3, vec![count("1", 20, 1), count("1", 21, 2)]);
+    let receipt = stored(&*store, all()).await;
+    assert_eq!(receipt.items[0].revision, receipt.items[1].revision);
+    assert_eq!(store.import(all()).await.unwrap(), Imported::Replayed(receipt));
+}
+
 /// An id names one content for ever.
 pub async fn a_batch_id_with_other_content_stores_nothing(fixture: &dyn Fixture) {
     let store = world(fixture).await;
