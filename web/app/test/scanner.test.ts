@@ -102,4 +102,27 @@ describe('the keyboard while counting', () => {
     expect(keypad).toBeNull()
     expect(heard).toEqual([`scanned ${CODE}`])
   })
+
+  it('never sets a quantity from a scanned code that is no GTIN', () => {
+    for (const code of ['ABC-1234', '12345', '2-77']) {
+      const keys: string[] = []
+      keypad = { press: (key) => keys.push(key), apply: () => keys.push('set') }
+      heard.length = 0
+      now += 1_000
+      type(code, button)
+      press('Enter', button)
+      expect(keys).not.toContain('set')
+      expect(heard).toEqual([`scanned ${code}`])
+      expect(keypad).toBeNull()
+    }
+  })
+
+  it('sets a long quantity that a person types', () => {
+    const keys: string[] = []
+    keypad = { press: (key) => keys.push(key), apply: () => keys.push('set') }
+    type('1250', button, 120)
+    press('Enter', button)
+    expect(keys).toEqual(['1', '2', '5', '0', 'set'])
+    expect(heard).toEqual([])
+  })
 })

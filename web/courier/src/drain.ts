@@ -32,6 +32,8 @@ const DONE: (DeliveryRecord['state'] | undefined)[] = ['withdrawn', 'answered', 
 
 /** These change what the gate knows, so they are heard even by an empty queue. */
 const ALWAYS_HEARD: WakeCause[] = ['signedIn', 'manual']
+/** These tell of a change; a mere look that comes behind must not make them forgotten. */
+const NEWS: WakeCause[] = ['online', 'visible', 'sync', 'activate']
 
 export class Drain {
   readonly queue: BatchQueue
@@ -40,6 +42,7 @@ export class Drain {
   private hurry: (() => void) | null = null
   private timer: ReturnType<typeof setTimeout> | undefined
   private readonly channel = openChannel()
+  private isStopped = false
 
   constructor(private readonly options: DrainOptions) {
     this.queue = options.queue ?? new BatchQueue()
@@ -47,13 +50,16 @@ export class Drain {
 
   /** Ends when the queue is empty or has to wait. Wakes that come meanwhile become one more round. */
   wake(cause: WakeCause): Promise<void> {
-    if (!this.waiting || !ALWAYS_HEARD.includes(this.waiting)) this.waiting = cause
+    if (this.isStopped) return Promise.resolve()
+    if (!this.waiting || weight(cause) >= weight(this.waiting)) this.waiting = cause
     this.hurry?.()
     this.running ??= this.rounds()
     return this.running
   }
 
+  /** For good; a send on its way is still written down. */
   stop(): void {
+    this.isStopped = true
     clearTimeout(this.timer)
     this.channel.close()
   }
@@ -188,12 +194,18 @@ export class Drain {
 
   private arm(ms: number, cause: WakeCause): void {
     clearTimeout(this.timer)
+    if (this.isStopped) return
     this.timer = setTimeout(() => void this.wake(cause), Math.min(ms, TIMER_MS_MAX))
   }
 
   private say(word: Broadcast): void {
-    this.channel.postMessage(word)
+    if (!this.isStopped) this.channel.postMessage(word)
   }
+}
+
+function weight(cause: WakeCause): number {
+  if (ALWAYS_HEARD.includes(cause)) return 2
+  return NEWS.includes(cause) ? 1 : 0
 }
 
 type TenantWork<T> = (database: ReturnType<typeof tenantDatabase>) => PromiseLike<T>

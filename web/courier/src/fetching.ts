@@ -20,6 +20,17 @@ interface Seen {
   serverTime: string
 }
 
+interface ItemsPage {
+  items: RemoteItem[]
+  ledgerSeq: number
+  epoch: string
+}
+
+interface Position {
+  after: number
+  epoch: string | null
+}
+
 export interface Progress {
   what: 'catalogue' | 'session'
   done: number
@@ -56,10 +67,13 @@ export class Fetching {
   async sessions(): Promise<void> {
     const answer = await this.get<Seen & { items: SessionRecord[] }>(COUNT_IMPORTS)
     await this.seen(answer)
-    const { sessions } = this.database
+    const { sessions, items } = this.database
     await withReopen(this.database, () =>
-      this.database.transaction('rw', sessions, async () => {
-        await sessions.clear()
+      this.database.transaction('rw', [sessions, items], async () => {
+        // A session that left the list stays while counts of it are unsent or refused: nobody would ever see them again.
+        const unsettled = await items.where('truth').anyOf('saved', 'sending', 'refused').toArray()
+        const kept = new Set(unsettled.map(({ inventoryCountImportId }) => inventoryCountImportId))
+        await sessions.filter(({ inventoryCountImportId }) => !kept.has(inventoryCountImportId)).delete()
         await sessions.bulkPut(answer.items)
       }),
     )
@@ -67,23 +81,27 @@ export class Fetching {
 
   /** Rows of a session that changed since the last look. A page may be short, even empty, and the cursor still move. */
   async items(inventoryCountImportId: string): Promise<void> {
-    const { meta } = this.database
-    const key = cursorKey(inventoryCountImportId)
     let isEpochSettled = false
     for (let page = 0; page < PAGES_MAX; page++) {
-      const { after } = ((await meta.get(key))?.value as { after: number } | undefined) ?? { after: 0 }
+      const from = await this.position(inventoryCountImportId)
+      const { after } = from
       const path = `${COUNT_IMPORTS}/${encodeURIComponent(inventoryCountImportId)}/items?after=${after}&limit=${PAGE}`
-      const answer = await this.get<{ items: RemoteItem[]; ledgerSeq: number; epoch: string }>(path)
-      if (!isEpochSettled && (await this.database.device())?.epoch !== answer.epoch) {
+      const answer = await this.get<ItemsPage>(path)
+      if (!isEpochSettled && from.epoch !== answer.epoch) {
         // This cursor is not the end of the ledger: only the list of sessions says where that is.
         isEpochSettled = true
         await this.sessions()
         continue
       }
-      await this.absorb(inventoryCountImportId, answer.items)
-      await meta.put({ key, value: { after: answer.ledgerSeq } })
-      if (answer.ledgerSeq === after) return
+      const isTaken = await this.absorb(inventoryCountImportId, answer, from)
+      if (isTaken && answer.ledgerSeq === after) return
     }
+  }
+
+  /** Where the reading of a session's rows has come to, and in which history of the server. */
+  private async position(inventoryCountImportId: string): Promise<Position> {
+    const cursor = (await this.database.meta.get(cursorKey(inventoryCountImportId)))?.value as { after: number } | undefined
+    return { after: cursor?.after ?? 0, epoch: (await this.database.device())?.epoch ?? null }
   }
 
   /** The list of a directed count. */
@@ -140,22 +158,26 @@ export class Fetching {
     }
   }
 
-  private async absorb(inventoryCountImportId: string, remote: RemoteItem[]): Promise<void> {
-    if (remote.length === 0) return
+  /** Rows and cursor in one transaction. False when the reading was begun anew meanwhile: then these rows may be of a former history. */
+  private async absorb(inventoryCountImportId: string, { items: remote, ledgerSeq }: ItemsPage, from: Position): Promise<boolean> {
     const { database } = this
     const keys = remote.map(({ importItemSeqId }): [string, string] => [inventoryCountImportId, importItemSeqId])
     const changed = await withReopen(database, () =>
       database.transaction('rw', [database.items, database.meta], async () => {
         const device = await database.device()
-        if (!device) return []
+        if (!device) throw new FetchError('no-identity', 'This device has no identity yet. Sign in once while connected.')
+        const now = await this.position(inventoryCountImportId)
+        if (now.after !== from.after || now.epoch !== from.epoch) return null
         const local = (await database.items.bulkGet(keys)).filter((item) => item !== undefined)
         const out = this.batcher.call('absorb', { now: Date.now(), device, inventoryCountImportId, remote, local })
         await database.putDevice(out.device)
         await database.items.bulkPut(out.items)
+        await database.meta.put({ key: cursorKey(inventoryCountImportId), value: { after: ledgerSeq } })
         return out.items
       }),
     )
-    this.host.changed(changed)
+    this.host.changed(changed ?? [])
+    return changed !== null
   }
 
   private async seen({ epoch, ledgerSeq, serverTime }: Seen): Promise<void> {
@@ -188,6 +210,9 @@ export class Fetching {
   private async ask(path: string): Promise<Response> {
     if (!this.tokens.current()) await this.tokens.refresh(TIMEOUT_MS)
     const token = this.tokens.current()
+    if (token && token.realm !== this.database.tenantId) {
+      throw new FetchError('other-tenant', 'Someone of another company has signed in on this device. What is shown is what was last seen here.')
+    }
     const headers: Record<string, string> = token ? { Authorization: `Bearer ${token.accessToken}` } : {}
     try {
       return await fetch(this.baseUrl + path, { headers, cache: 'no-store', signal: AbortSignal.timeout(TIMEOUT_MS) })

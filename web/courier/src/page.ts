@@ -9,7 +9,7 @@ import type { ItemRecord, Trigger, WakeCause } from './machine.js'
 import { BatcherMachine, entropy, loadMachines, type WasmSource } from './machines.js'
 import { COUNT_IMPORTS, CUSTODY_HEADER, openChannel, REALM_HEADER, type Broadcast, type ToWorker } from './messages.js'
 import { Planning } from './planning.js'
-import type { TokenSource } from './tokens.js'
+import type { Token, TokenSource } from './tokens.js'
 
 export { isGtin, looksLikeCode, codeKeys, productKeys, checkDigit } from './codes.js'
 export { tenantDatabase, theDeviceDatabase, withReopen } from './db.js'
@@ -63,6 +63,7 @@ export class CourierPage {
   private readonly channel = openChannel()
   private readonly listeners = new Map<keyof CourierPageEvents, Set<(value: never) => void>>()
   private readonly stopping = new AbortController()
+  private announcing: Promise<void> | null = null
   private interval: ReturnType<typeof setInterval> | undefined
 
   constructor(private readonly options: CourierPageOptions) {
@@ -74,7 +75,7 @@ export class CourierPage {
     this.counting = new Counting(this.database, batcher, userLoginId)
     this.planning = new Planning(this.database, batcher, {
       handOver: (batchId, body) => this.handOver(batchId, body),
-      announce: () => void this.announce(),
+      announce: () => this.announce(),
       refetch: (session) => void this.refreshSession(session).catch(() => undefined),
       changed,
     })
@@ -215,7 +216,7 @@ export class CourierPage {
 
   /** The worker answers as soon as the batch is in its queue. */
   private async askWorker(body: string): Promise<boolean> {
-    const token = this.options.tokens.current()
+    const token = this.ownToken()
     const headers: Record<string, string> = { 'Content-Type': 'application/json', [REALM_HEADER]: this.options.tenantId }
     if (token) headers['Authorization'] = `Bearer ${token.accessToken}`
     try {
@@ -227,14 +228,29 @@ export class CourierPage {
     }
   }
 
+  /** The token of the moment, unless someone of another company signed in meanwhile, in another tab. */
+  private ownToken(): Token | null {
+    const token = this.options.tokens.current()
+    return token?.realm === this.options.tenantId ? token : null
+  }
+
+  /** Once at a time: every plan asks for it until it is done. */
+  private announce(): void {
+    this.announcing ??= this.announceOnce()
+      .catch((error: unknown) => console.warn('ginti: the new id could not be told and will be tried again', error))
+      .finally(() => (this.announcing = null))
+  }
+
   /** Tells the server the id this device is to take; nothing is cut before. */
-  private async announce(): Promise<void> {
+  private async announceOnce(): Promise<void> {
+    if (this.options.tokens.current() && !this.ownToken()) return
     const device = await withReopen(this.database, () => this.database.device())
     if (!device?.nextDeviceId) return
     const { nextDeviceId, deviceId, retire } = device
     const announcement = { deviceId: nextDeviceId, formerDeviceId: deviceId, retireFormer: retire }
     const serverTime = await this.options.tokens.announce(announcement, POKE_EVERY_MS)
-    if (serverTime === null) return
+    // The cookie may be another company's: then its server has heard it, and ours has not.
+    if (serverTime === null || !this.ownToken()) return
     await withReopen(this.database, () =>
       this.database.transaction('rw', this.database.meta, async () => {
         const now = await this.database.device()
@@ -242,7 +258,7 @@ export class CourierPage {
         await this.database.putDevice(this.batcher.call('announced', { device: now, serverTime }).device)
       }),
     )
-    await this.planning.plan('online')
+    void this.planning.plan('online')
   }
 
   private async hear(word: Broadcast): Promise<void> {
@@ -265,7 +281,8 @@ export class CourierPage {
     if (items.length > 0) {
       this.emit('items', items)
       const keys = items.map(({ inventoryCountImportId, importItemSeqId }): [string, string] => [inventoryCountImportId, importItemSeqId])
-      this.channel.postMessage({ type: 'items', realm: this.options.tenantId, keys } satisfies Broadcast)
+      // A closed channel throws, and what was counted would be told to be lost.
+      if (!this.stopping.signal.aborted) this.channel.postMessage({ type: 'items', realm: this.options.tenantId, keys } satisfies Broadcast)
     }
     this.emit('status', undefined)
   }

@@ -28,6 +28,7 @@ export class Planning {
   private settling: Promise<void> | null = null
   private settleAgain = false
   private timer: ReturnType<typeof setTimeout> | undefined
+  private isStopped = false
   /** Rows wait and a plan that knows of them is armed or at work. */
   private isExpected = false
 
@@ -39,6 +40,7 @@ export class Planning {
 
   /** Plans now; calls that come meanwhile become one more plan. */
   plan(trigger: Trigger): Promise<void> {
+    if (this.isStopped) return Promise.resolve()
     const isWeak = trigger === 'tick' || trigger === 'settled'
     if (!this.next || !isWeak) this.next = trigger
     this.running ??= this.run()
@@ -59,7 +61,10 @@ export class Planning {
     return this.settling
   }
 
+  /** For good: what is at work ends, and another page may plan for the same database. */
   stop(): void {
+    this.isStopped = true
+    this.next = null
     clearTimeout(this.timer)
   }
 
@@ -164,6 +169,8 @@ export class Planning {
       await database.putDevice(settled.device)
       await database.items.bulkPut(settled.items)
       await database.deliveries.put(settled.delivery)
+      // The count that holds may have been passed over while ours was unsent; the cursor is past it.
+      if (settled.refetch) await database.meta.delete(cursorKey(delivery.inventoryCountImportId))
       const changed = settled.epochChanged ? await unconfirmOwn(database, this.batcher) : settled.items
       return { ...settled, changed }
     })
@@ -194,7 +201,7 @@ export class Planning {
 
   private arm(at: number): void {
     clearTimeout(this.timer)
-    if (at !== Infinity) this.timer = setTimeout(() => void this.plan('tick'), Math.max(0, at - Date.now()))
+    if (at !== Infinity && !this.isStopped) this.timer = setTimeout(() => void this.plan('tick'), Math.max(0, at - Date.now()))
   }
 }
 

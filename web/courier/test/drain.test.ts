@@ -15,7 +15,7 @@ afterEach(async () => {
 })
 
 /** A batch in the queue, its delivery in the courier's custody. */
-async function queued(server: HttpServer, queue = new BatchQueue()) {
+async function queued(server: HttpServer, queue = new BatchQueue(), courierConfig = {}) {
   const device = await bench()
   await scan(device.counting, 'P1')
   await device.planning.plan('manual')
@@ -23,7 +23,7 @@ async function queued(server: HttpServer, queue = new BatchQueue()) {
   const { batchId, body } = device.sent[0] ?? { batchId: '', body: '' }
   await queue.push({ url: server.url + COUNT_IMPORTS, body, batchId, realm: device.realm })
   const tokens = new SignedIn(device.realm)
-  const drain = new Drain({ tokens, ready, queue })
+  const drain = new Drain({ tokens, ready, queue, courierConfig })
   closing.push(() => drain.stop(), () => server.close(), () => forgetTrouble())
   return { ...device, batchId, queue, drain, tokens }
 }
@@ -110,5 +110,26 @@ describe('draining', () => {
     await drain.wake('queued')
     await until(async () => (await database.deliveries.get(batchId))?.state === 'answered')
     expect(tokens.refreshes).toBe(1)
+  })
+
+  it('remembers that the network came back although a mere look came after it', async () => {
+    let wakeUp: () => void = () => undefined
+    const server = await httpServer((response, body, count) => {
+      if (count > 1) return response.end(receiptFor(body))
+      wakeUp = () => {
+        response.statusCode = 503
+        response.end('<html>gateway</html>')
+      }
+    })
+    const hour = 3_600_000
+    const { drain, queue } = await queued(server, new BatchQueue(), { backoff: { baseMs: hour, capMs: hour }, attemptGapMsMin: 1 })
+    const draining = drain.wake('queued')
+    await until(() => server.requests.length === 1)
+    void drain.wake('online')
+    void drain.wake('interval')
+    wakeUp()
+    await draining
+    await until(async () => (await queue.all()).length === 0)
+    expect(server.requests).toHaveLength(2)
   })
 })

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { cursorKey } from '../src/planning.js'
 import { answer, bench, scan, SESSION, until } from './helpers.js'
 
 const truths = async (database: Awaited<ReturnType<typeof bench>>['database']) =>
@@ -108,6 +109,21 @@ describe('settling', () => {
     await database.deliveries.put(answered)
     await planning.settle()
     expect(await truths(database)).toEqual({ P1: 'confirmed' })
+    planning.stop()
+  })
+
+  it('reads the session’s rows from the start when another device’s count holds: the cursor may be past it', async () => {
+    const device = await bench()
+    const { counting, planning, database } = device
+    await scan(counting, 'P1')
+    await planning.plan('manual')
+    await database.meta.put({ key: cursorKey(SESSION), value: { after: 70 } })
+    const answered = await answer(device)
+    const receipt = JSON.parse(answered.answer?.body ?? '') as { items: { outcome: string; revision: number; deviceId: string }[] }
+    for (const item of receipt.items) Object.assign(item, { outcome: 'superseded', revision: item.revision + 1, deviceId: 'another' })
+    await database.deliveries.put({ ...answered, answer: { status: 200, at: Date.now(), replayed: false, body: JSON.stringify(receipt) } })
+    await planning.settle()
+    expect(await database.meta.get(cursorKey(SESSION))).toBeUndefined()
     planning.stop()
   })
 })

@@ -25,7 +25,7 @@ export const progress = ref<Progress | null>(null)
 /** Why the last look at the server failed, in words; null when it went well. */
 export const fetchError = ref<string | null>(null)
 
-let fetching: Promise<void> | null = null
+let fetching: { page: CourierPage; done: Promise<void> } | null = null
 
 tokens.on((event) => {
   needsSignIn.value = event === 'denied'
@@ -63,20 +63,23 @@ export async function signOut(): Promise<void> {
   await tokens.signOut()
 }
 
-/** Everything a shift without network needs; one run at a time. */
+/** Everything a shift without network needs; one run at a time for whoever is signed in. */
 export function fetchEverything(): Promise<void> {
   const page = courier.value
   if (!page) return Promise.resolve()
-  fetching ??= page
+  if (fetching?.page === page) return fetching.done
+  const done = page
     .prefetch()
-    .then(() => {
-      fetchError.value = null
+    .then(() => null)
+    .catch((error: unknown) => (error as Error).message)
+    .then((trouble) => {
+      // Who signed in meanwhile has a run of their own.
+      if (fetching?.page !== page) return
+      fetching = null
+      fetchError.value = trouble
     })
-    .catch((error: unknown) => {
-      fetchError.value = (error as Error).message
-    })
-    .finally(() => (fetching = null))
-  return fetching
+  fetching = { page, done }
+  return done
 }
 
 async function startCourier(user: User): Promise<void> {

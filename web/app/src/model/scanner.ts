@@ -1,9 +1,11 @@
 // The keyboard while counting: what a wedge scanner types goes to the count whatever has the focus, what a person types
 // into the field goes there, and neither is taken twice.
 
-import { isGtin, Wedge } from '@ginti/courier/page'
+import { isGtin, Wedge, type Typed } from '@ginti/courier/page'
 
 const CODE_LENGTH_MIN = 4
+/** Nobody types four digits with pauses this short; every scanner does. */
+const SCANNER_GAP_MS_MAX = 40
 
 export interface ScannerHost {
   field(): HTMLInputElement | undefined
@@ -26,7 +28,7 @@ export function useScanner(host: ScannerHost): { start(): void; stop(): void } {
     const isInField = event.target !== null && event.target === host.field()
     const keypad = host.keypad()
     if (keypad) {
-      hearKeypad(event, typed?.code ?? null, keypad)
+      hearKeypad(event, typed, keypad)
     } else if (isInField && key === 'Enter') {
       swallow(event)
       const text = host.takeField()
@@ -44,13 +46,13 @@ export function useScanner(host: ScannerHost): { start(): void; stop(): void } {
     }
   }
 
-  function hearKeypad(event: KeyboardEvent, code: string | null, keypad: { press(key: string): void; apply(): void }): void {
+  function hearKeypad(event: KeyboardEvent, typed: Typed | null, keypad: { press(key: string): void; apply(): void }): void {
     if (isEditable(event.target)) return
-    if (code && isGtin(code)) {
+    if (typed && isScan(typed)) {
       swallow(event)
       host.closeKeypad()
-      host.scanned(code, event.timeStamp)
-    } else if (event.key === 'Enter' && code) {
+      host.scanned(typed.code, event.timeStamp)
+    } else if (event.key === 'Enter' && typed) {
       swallow(event)
       keypad.apply()
     } else if (/^[\d.,]$|^Backspace$/.test(event.key)) {
@@ -65,6 +67,13 @@ export function useScanner(host: ScannerHost): { start(): void; stop(): void } {
       wedge.reset()
     },
   }
+}
+
+/** A code and not a quantity: a scanned label must never become a number of pieces. */
+function isScan({ code, slowestGapMs }: Typed): boolean {
+  if (isGtin(code)) return true
+  const isNumber = /^[\d.,]+$/.test(code)
+  return code.length >= CODE_LENGTH_MIN && (!isNumber || slowestGapMs <= SCANNER_GAP_MS_MAX)
 }
 
 function swallow(event: Event): void {

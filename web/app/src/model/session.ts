@@ -29,6 +29,10 @@ export class SessionModel {
   readonly record = shallowRef<SessionRecord | null>(null)
   readonly isLoaded = shallowRef(false)
   private readonly groups = new Map<string, Group>()
+  /** The group each row is in: a code that is matched to a product later moves its row. */
+  private readonly keys = new Map<string, string>()
+  /** What changed while the rows were being read: it may be newer than what was read. */
+  private meanwhile: ItemRecord[] | null = null
   private readonly order = shallowRef<Group[]>([])
   private readonly assigned = shallowRef<AssignmentRecord[]>([])
   private readonly products = new Map<string, ProductRecord>()
@@ -50,6 +54,18 @@ export class SessionModel {
   ) {}
 
   async load(): Promise<void> {
+    this.meanwhile = []
+    try {
+      await this.read()
+    } finally {
+      const changed = this.meanwhile
+      this.meanwhile = null
+      await this.apply(changed)
+    }
+    this.isLoaded.value = true
+  }
+
+  private async read(): Promise<void> {
     const { database } = this.page
     const [record, items, assigned] = await Promise.all([
       database.sessions.get(this.id),
@@ -60,11 +76,11 @@ export class SessionModel {
     await this.learn([...items.map(({ productId }) => productId), ...assigned.map(({ productId }) => productId)])
     this.assigned.value = assigned
     this.groups.clear()
+    this.keys.clear()
     const rows = new Map<string, ItemRecord[]>()
     for (const item of items) rows.set(keyOf(item), [...(rows.get(keyOf(item)) ?? []), item])
     for (const [key, grouped] of rows) this.groups.set(key, this.group(key, grouped))
     this.order.value = [...this.groups.values()].sort((a, b) => b.newest - a.newest)
-    this.isLoaded.value = true
   }
 
   /** A product the app is about to count: its name is known before its first row is. */
@@ -84,6 +100,10 @@ export class SessionModel {
   async apply(items: ItemRecord[]): Promise<void> {
     const ours = items.filter((item) => item.inventoryCountImportId === this.id)
     if (ours.length === 0) return
+    if (this.meanwhile) {
+      this.meanwhile.push(...ours)
+      return
+    }
     const unknown = ours.map(({ productId }) => productId).filter((productId) => productId !== null && !this.products.has(productId))
     if (unknown.length > 0) await this.learn(unknown)
     const order = [...this.order.value]
@@ -100,6 +120,7 @@ export class SessionModel {
     // Two tabs may report the same row out of order. (Under a new device id a row may be stamped lower than before.)
     if (known && known.deviceId === item.deviceId && known.revision > item.revision) return
     const others = before?.rows.filter((row) => row !== known) ?? []
+    this.leaveFormerGroup(item, key, order)
     const after = this.group(key, [...others, item])
     this.groups.set(key, after)
     const at = before ? order.indexOf(before) : -1
@@ -111,9 +132,25 @@ export class SessionModel {
     order.unshift(after)
   }
 
+  private leaveFormerGroup(item: ItemRecord, key: string, order: Group[]): void {
+    const former = this.groups.get(this.keys.get(item.importItemSeqId) ?? key)
+    if (!former || former.key === key) return
+    const rows = former.rows.filter(({ importItemSeqId }) => importItemSeqId !== item.importItemSeqId)
+    const at = order.indexOf(former)
+    if (rows.length === 0) {
+      this.groups.delete(former.key)
+      if (at >= 0) order.splice(at, 1)
+      return
+    }
+    const left = this.group(former.key, rows)
+    this.groups.set(former.key, left)
+    if (at >= 0) order[at] = left
+  }
+
   private group(key: string, rows: ItemRecord[]): Group {
     const { productId, productIdentifier } = rows[0] as ItemRecord
     const { name, code } = productId ? this.describe(productId) : { name: 'Unknown code', code: productIdentifier ?? '' }
+    for (const { importItemSeqId } of rows) this.keys.set(importItemSeqId, key)
     const own = rows.find((row) => row.own && row.locationSeqId === null) ?? rows.find((row) => row.own) ?? null
     return {
       key,
