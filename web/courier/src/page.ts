@@ -147,6 +147,7 @@ export class CourierPage {
     const worker = await activeWorker()
     if (token && worker) worker.postMessage({ type: 'ginti:token', token, cause: 'signedIn' } satisfies ToWorker)
     if (!isControlled()) void this.drain.wake('signedIn')
+    this.changed(await this.counting.retryAfterSignIn())
     await this.planning.plan('online')
   }
 

@@ -1,11 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { TenantDatabase } from '../src/db.js'
+import { theDeviceDatabase, type TenantDatabase } from '../src/db.js'
+import type { ItemRecord } from '../src/machine.js'
 import { CUSTODY_HEADER } from '../src/messages.js'
 import { CourierPage } from '../src/page.js'
 import { BatcherMachine, entropy } from '../src/machines.js'
 import { cursorKey } from '../src/planning.js'
+import { BatchQueue } from '../src/queue.js'
 import type { Announcement } from '../src/tokens.js'
-import { httpServer, SESSION, SignedIn, type HttpServer } from './helpers.js'
+import { httpServer, SESSION, SignedIn, until, type HttpServer } from './helpers.js'
 
 const EPOCH = '0b9f4bd2-93c4-4c8e-9a0c-0d2d4f0c1a11'
 const closing: (() => unknown)[] = []
@@ -17,6 +19,11 @@ beforeEach(() => {
 afterEach(async () => {
   for (const close of closing.splice(0)) await close()
   vi.unstubAllGlobals()
+  // Queue and courier's memory are the device's, shared by all tests.
+  const queue = new BatchQueue()
+  for (const { id } of await queue.all()) await queue.delete(id)
+  const record = await theDeviceDatabase().courier()
+  if (record) await theDeviceDatabase().putCourier({ ...record, failures: 0, notBefore: 0, retryAfterUntil: 0 })
 })
 
 async function openPage(server: HttpServer, tokens: (tenantId: string) => SignedIn = (tenantId) => new SignedIn(tenantId)) {
@@ -86,6 +93,27 @@ describe('the list of sessions', () => {
   })
 })
 
+describe('counts refused because of who was signed in', () => {
+  it('go out again after the next sign-in, the others wait for a person', async () => {
+    const server = await httpServer()
+    const { page } = await openPage(server)
+    const { items } = page.database
+    const refused = (item: ItemRecord, code: string): ItemRecord => ({
+      ...item,
+      truth: 'refused',
+      problem: { code, detail: 'Refused.', at: Date.now(), revision: item.revision },
+    })
+    await items.put(refused(await count(page, 'P1'), 'session-not-allowed'))
+    await items.put(refused(await count(page, 'P2'), 'field-invalid'))
+    await page.signedIn()
+    await until(() => server.requests.length > 0)
+    expect(server.requests[0]?.body).toContain('"productId":"P1"')
+    const truths = (await items.toArray()).map(({ productId, truth }) => [productId, truth])
+    expect(truths).toContainEqual(['P2', 'refused'])
+    expect(truths).not.toContainEqual(['P1', 'refused'])
+  })
+})
+
 describe('the next device id', () => {
   it('is told to the server once at a time', async () => {
     const told: Announcement[] = []
@@ -99,9 +127,9 @@ describe('the next device id', () => {
     const device = await page.database.device()
     if (device) await page.database.putDevice({ ...device, nextDeviceId: 'next-id' })
     for (let n = 0; n < 5; n++) await page.flush('manual')
-    await vi.waitFor(() => expect(told).toHaveLength(1))
+    await until(() => told.length > 0)
     answer(new Date().toISOString())
-    await vi.waitFor(async () => expect((await page.database.device())?.deviceId).toBe('next-id'))
+    await until(async () => (await page.database.device())?.deviceId === 'next-id')
     expect(told).toHaveLength(1)
   })
 })
