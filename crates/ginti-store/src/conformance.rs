@@ -85,6 +85,7 @@ macro_rules! conformance_tests {
             tokens::a_token_rotates_along_its_family
             tokens::within_the_grace_a_token_is_exchanged_again
             tokens::after_the_grace_reuse_revokes_the_family
+            tokens::a_new_password_ends_the_sign_ins_made_with_the_old_one
             tokens::ended_revoked_and_unknown_tokens_are_refused
         }
     };

@@ -82,7 +82,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<bool, StoreError>;
 
     /// Adds a user or replaces the one of that name in that tenant. User login ids are unique across tenants: a name that
-    /// another tenant uses is [`StoreError::Exists`].
+    /// another tenant uses is [`StoreError::Exists`]. Another password ends the user's sign-ins: their refresh tokens are revoked.
     async fn put_user(&self, tenant: &TenantId, user: NewUser) -> Result<(), StoreError>;
     /// The user of that name, with the password hash, whatever the tenant: this is what signing in begins with.
     async fn login(&self, user: &UserLoginId) -> Result<Option<Login>, StoreError>;

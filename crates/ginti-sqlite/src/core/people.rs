@@ -69,6 +69,7 @@ impl Core {
         for facility in user.facilities.iter().flatten() {
             catalogue::need_facility(&self.conn, key, facility)?;
         }
+        self.end_sign_ins_of_another_password(key, new)?;
         let sql = "INSERT INTO account (user_login_id, tenant_key, name, role, facilities, password_hash)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                    ON CONFLICT DO UPDATE SET name = excluded.name, role = excluded.role,
@@ -88,6 +89,13 @@ impl Core {
         if changed == 0 {
             return Err(StoreError::Exists(format!("user \"{}\"", user.id)).into());
         }
+        Ok(())
+    }
+
+    fn end_sign_ins_of_another_password(&mut self, tenant: i64, new: &NewUser) -> Fallible<()> {
+        let sql = "UPDATE refresh_family SET revoked = 1 WHERE tenant_key = ?1 AND user_login_id = ?2
+                       AND EXISTS (SELECT 1 FROM account WHERE tenant_key = ?1 AND user_login_id = ?2 AND password_hash <> ?3)";
+        self.conn.execute(sql, params![tenant, new.user.id.as_str(), new.password_hash])?;
         Ok(())
     }
 

@@ -4,9 +4,9 @@ use ginti_types::Timestamp;
 
 use super::{
     Fixture,
-    world::{NOW_MS, at, person, tenant, world},
+    world::{NOW_MS, at, new_user, person, tenant, world},
 };
-use crate::{NewRefreshToken, RefreshRotation, Store};
+use crate::{NewRefreshToken, NewUser, RefreshRotation, Store};
 
 const GRACE_MS: i64 = 30_000;
 const END_MS: i64 = NOW_MS + 1_000_000;
@@ -75,4 +75,21 @@ pub async fn ended_revoked_and_unknown_tokens_are_refused(fixture: &dyn Fixture)
     assert_eq!(rotate(&*store, 11, 12, at(END_MS)).await, RefreshRotation::Refused);
     begin(&*store, 21).await;
     assert_eq!(rotate(&*store, 21, 22, at(NOW_MS)).await, rotated(), "what ended made no room for confusion");
+}
+
+/// Whoever knew the old password is out; a change of anything else ends nobody's sign-in, nor does another's new password.
+pub async fn a_new_password_ends_the_sign_ins_made_with_the_old_one(fixture: &dyn Fixture) {
+    let store = world(fixture).await;
+    begin(&*store, 1).await;
+    let acme = tenant("acme");
+    let mut ann = new_user(&acme, "ann");
+    ann.user.name = "Ann".to_owned();
+    store.put_user(&acme, ann.clone()).await.unwrap();
+    let other = |name| NewUser { password_hash: "another hash".to_owned(), ..new_user(&acme, name) };
+    store.put_user(&acme, other("ben")).await.unwrap();
+    assert_eq!(rotate(&*store, 1, 2, at(NOW_MS)).await, rotated());
+    store.put_user(&acme, other("ann")).await.unwrap();
+    assert_eq!(rotate(&*store, 2, 3, at(NOW_MS)).await, RefreshRotation::Refused);
+    begin(&*store, 4).await;
+    assert_eq!(rotate(&*store, 4, 5, at(NOW_MS)).await, rotated());
 }

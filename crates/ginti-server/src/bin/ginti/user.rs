@@ -17,7 +17,7 @@ pub(crate) enum UserCommand {
     /// The password is read from $GINTI_PASSWORD, else from standard input (one line). Stop the server first: a database
     /// is open in one program at a time.
     Add(AddArguments),
-    /// Give a person another password
+    /// Give a person another password; sign-ins made with the old one end
     ///
     /// The password is read from $GINTI_PASSWORD, else from standard input (one line).
     Password(PasswordArguments),
