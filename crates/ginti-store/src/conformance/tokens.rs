@@ -83,8 +83,8 @@ pub async fn a_new_password_ends_the_sign_ins_made_with_the_old_one(fixture: &dy
     begin(&*store, 1).await;
     let acme = tenant("acme");
     let mut ann = new_user(&acme, "ann");
-    ann.user.name = "Ann".to_owned();
-    store.put_user(&acme, ann.clone()).await.unwrap();
+    ann.user.name.push_str(" the Second");
+    store.put_user(&acme, ann).await.unwrap();
     let other = |name| NewUser { password_hash: "another hash".to_owned(), ..new_user(&acme, name) };
     store.put_user(&acme, other("ben")).await.unwrap();
     assert_eq!(rotate(&*store, 1, 2, at(NOW_MS)).await, rotated());
