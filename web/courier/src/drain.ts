@@ -157,11 +157,13 @@ export class Drain {
   private async send(entry: number, timeoutMs: number, batches: QueuedBatch[]): Promise<CourierEvent> {
     const batch = batches.find(({ id }) => id === entry)
     if (!batch) return { failed: { entry, failure: 'network' } }
+    const token = this.options.tokens.current()
+    // Somebody of another company signed in since the queue was looked at: look again.
+    if (token && token.realm !== batch.realm) return { wake: { cause: 'poke', entries: [], realm: null } }
     const stored = batch.request.toRequest()
     const headers = new Headers(stored.headers)
     headers.set('Idempotency-Key', batch.batchId)
     headers.set(DELIVERY_HEADER, 'courier')
-    const token = this.options.tokens.current()
     if (token) headers.set('Authorization', `Bearer ${token.accessToken}`)
     try {
       const response = await fetch(new Request(stored, { headers, cache: 'no-store', signal: AbortSignal.timeout(timeoutMs) }))

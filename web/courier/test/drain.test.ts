@@ -132,4 +132,14 @@ describe('draining', () => {
     await until(async () => (await queue.all()).length === 0)
     expect(server.requests).toHaveLength(2)
   })
+
+  it('never sends under the token of another company that signed in since the queue was looked at', async () => {
+    const server = await httpServer()
+    const { drain, queue, tokens, realm } = await queued(server)
+    let looks = 0
+    tokens.current = () => ({ accessToken: 'a-token', realm: ++looks === 1 ? realm : 'rival' })
+    await drain.wake('queued')
+    expect(server.requests).toHaveLength(0)
+    expect(await queue.all()).toHaveLength(1)
+  })
 })
