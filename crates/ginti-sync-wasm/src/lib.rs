@@ -39,6 +39,12 @@ impl Batcher {
         text(&self.inner.retry(parse(input)?))
     }
 
+    /// Refused because of who was signed in: goes out again.
+    #[wasm_bindgen(js_name = signedIn)]
+    pub fn signed_in(&self, input: &str) -> Result<String, JsError> {
+        text(&self.inner.signed_in(parse(input)?))
+    }
+
     /// The server knows the device's next id.
     pub fn announced(&self, input: &str) -> Result<String, JsError> {
         text(&self.inner.announced(parse(input)?))

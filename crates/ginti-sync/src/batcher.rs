@@ -9,7 +9,7 @@ mod plan;
 mod settle;
 
 pub use absorb::{Absorb, Absorbed, RemoteItem};
-pub use count::{Count, CountError, CountIn, Counted, NewRow, Retried, Retry};
+pub use count::{Count, CountError, CountIn, Counted, NewRow, Retried, Retry, SignedIn, TriedAgain};
 pub use identity::{Adopted, Announced, NewDevice, NewDeviceIn};
 pub use plan::{Handed, HandedOver, HandoverFailed, HandoverReleased, Plan, PlanIn, Send, Trigger};
 pub use settle::{Seen, SeenOut, Settle, Settled, Unconfirm, Unconfirmed};

@@ -21,9 +21,6 @@ export interface Counted {
   scan: ScanRecord
 }
 
-/** Refusals that say something about the person whose sign-in carried the batch, and nothing about the count. */
-const OF_THE_SIGN_IN = ['session-not-allowed', 'not-allowed', 'device-revoked']
-
 type CountOut = BatcherCalls['count']['out']
 
 export class Counting {
@@ -65,19 +62,13 @@ export class Counting {
   async retryAfterSignIn(): Promise<ItemRecord[]> {
     return this.inTransaction(async () => {
       const { items } = this.database
-      let device = await this.database.device()
-      const isDue = ({ problem }: ItemRecord) => problem !== null && OF_THE_SIGN_IN.includes(problem.code)
-      const due = await items.where('truth').equals('refused').filter(isDue).toArray()
-      if (!device || due.length === 0) return []
-      const again: ItemRecord[] = []
-      for (const item of due) {
-        const out: BatcherCalls['retry']['out'] = this.batcher.call('retry', { now: Date.now(), device, item })
-        device = out.device
-        again.push(out.item)
-      }
-      await this.database.putDevice(device)
-      await items.bulkPut(again)
-      return again
+      const device = await this.database.device()
+      const refused = await items.where('truth').equals('refused').toArray()
+      if (!device || refused.length === 0) return []
+      const out = this.batcher.call('signedIn', { now: Date.now(), device, items: refused })
+      await this.database.putDevice(out.device)
+      await items.bulkPut(out.items)
+      return out.items
     })
   }
 

@@ -163,6 +163,8 @@ export interface BatcherCalls {
     in: { now: number; device: DeviceRecord; inventoryCountImportId: string; remote: RemoteItem[]; local: ItemRecord[] }
     out: { device: DeviceRecord; items: ItemRecord[] }
   }
+  /** Somebody signed in. `items`: rows with truth 'refused'. Returns the ones that go out again: refused for who was signed in. */
+  signedIn: { in: { now: number; device: DeviceRecord; items: ItemRecord[] }; out: { device: DeviceRecord; items: ItemRecord[] } }
   /** Sends a refused row again, as it is. */
   retry: { in: { now: number; device: DeviceRecord; item: ItemRecord }; out: { device: DeviceRecord; item: ItemRecord } }
 }

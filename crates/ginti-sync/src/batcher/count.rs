@@ -1,8 +1,8 @@
 //! A scan or a correction: journal entry, absolute count and stamp, to be put in one transaction.
 
 use ginti_types::{
-    LocationSeqId, ProductId, ProductIdentifier, Quantity, QuantityError, Requested, Revision, SessionId, Timestamp,
-    UserLoginId,
+    Code, LocationSeqId, ProductId, ProductIdentifier, Quantity, QuantityError, Requested, Revision, SessionId,
+    Timestamp, UserLoginId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -121,6 +121,26 @@ pub struct Retried {
     pub item: ItemRecord,
 }
 
+/// Input of [`Batcher::signed_in`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SignedIn {
+    /// The device's clock.
+    pub now: Moment,
+    /// This device.
+    pub device: DeviceRecord,
+    /// Rows with truth `refused`.
+    pub items: Vec<ItemRecord>,
+}
+
+/// Output of [`Batcher::signed_in`]: to put.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TriedAgain {
+    /// This device.
+    pub device: DeviceRecord,
+    /// Rows that go out again; the other refused ones wait for a person.
+    pub items: Vec<ItemRecord>,
+}
+
 impl Batcher {
     /// Takes one count. Costs the same however much was counted before.
     pub fn count(&self, input: CountIn) -> Result<Counted, CountError> {
@@ -162,6 +182,25 @@ impl Batcher {
         identity::restamp(&mut device, &mut item, now);
         Retried { device, item }
     }
+
+    /// Somebody signed in: rows that were refused because of who was signed in before go out again.
+    pub fn signed_in(&self, input: SignedIn) -> TriedAgain {
+        let SignedIn { now, mut device, items } = input;
+        let mut again = Vec::new();
+        for item in items.into_iter().filter(was_refused_to_the_sender) {
+            let retried = self.retry(Retry { now, device, item });
+            device = retried.device;
+            again.push(retried.item);
+        }
+        TriedAgain { device, items: again }
+    }
+}
+
+/// Whether the refusal says something of the person whose sign-in carried the batch, and nothing of the count.
+fn was_refused_to_the_sender(item: &ItemRecord) -> bool {
+    let code = item.problem.as_ref().and_then(|problem| Code::from_name(&problem.code));
+    item.truth == Truth::Refused
+        && matches!(code, Some(Code::SessionNotAllowed | Code::NotAllowed | Code::DeviceRevoked))
 }
 
 fn apply(before: Quantity, count: Count) -> Result<Quantity, CountError> {

@@ -245,6 +245,28 @@ fn a_poison_row_is_a_dead_letter_and_the_rest_goes_through() {
 }
 
 #[test]
+fn what_was_refused_for_who_was_signed_in_goes_out_after_the_next_sign_in() {
+    for (code, again) in [
+        (ginti_types::Code::SessionNotAllowed, true),
+        (ginti_types::Code::DeviceRevoked, true),
+        (ginti_types::Code::NotFound, false),
+    ] {
+        let mut page = Page::new(1);
+        page.scan("apple");
+        let cut = batch(&page.push(Trigger::Manual)[0]);
+        let problem = ginti_types::Problem::new(code, "No.");
+        page.answer(cut.batch_id, code.status(), serde_json::to_string(&problem).unwrap());
+        page.settle();
+        assert_eq!(page.truth("apple"), Truth::Refused);
+        let items = page.items.values().cloned().collect();
+        let tried = page.machine.signed_in(SignedIn { now: page.now, device: page.device.clone(), items });
+        page.put(tried.device, tried.items);
+        assert_eq!(page.truth("apple") == Truth::Saved, again, "{code:?}");
+        assert_eq!(page.push(Trigger::Manual).len(), usize::from(again), "{code:?}");
+    }
+}
+
+#[test]
 fn a_batch_refused_whole_is_halved_until_the_poison_stands_alone() {
     let mut page = Page::new(1);
     for n in 0..9 {
