@@ -112,7 +112,8 @@ CREATE TABLE assignment (
 -- outcome: 0 applied, 1 superseded, 2 late, 3 rejected (its clock ran ahead).
 -- origin: the ledger_seq of the late entry that this one applies; NULL for what arrived.
 -- previous: the ledger_seq of the entry before in the same row, so that a row's history is a chain from item.last_seq.
--- counted_at, counted_by: as sent, NULL when left out; received_at and sent_by then stand in for them.
+-- counted_at, counted_by: as sent, NULL when left out; received_at and sent_by then stand in for them. An entry with an
+-- origin has the origin's.
 CREATE TABLE history (
     ledger_seq INTEGER PRIMARY KEY,
     session_key INTEGER NOT NULL,

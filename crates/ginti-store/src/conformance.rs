@@ -1,8 +1,8 @@
 //! The conformance suite: what every back end must do, checked through the trait alone.
 //!
 //! A back end's tests give [`conformance_tests!`](crate::conformance_tests) a fresh [`Fixture`]; each rule of the trait's
-//! documentation then is a test of its own there. What they compare with is [`ginti_types::merge`], applied by a
-//! reference in memory.
+//! documentation then is a test of its own there. What they compare with is the [`Reference`]: the whole import rule over
+//! tables in memory, public so that other crates' tests compare with it too.
 
 pub mod access;
 pub mod catalogue;
@@ -10,6 +10,8 @@ pub mod concurrency;
 pub mod convergence;
 pub mod cursor;
 pub mod devices;
+pub mod differential;
+mod draws;
 pub mod durability;
 pub mod late;
 pub mod outcomes;
@@ -21,6 +23,9 @@ pub mod tokens;
 mod world;
 
 use std::sync::Arc;
+
+pub use draws::Draws;
+pub use reference::Reference;
 
 use crate::{Store, async_trait};
 
@@ -53,12 +58,14 @@ macro_rules! conformance_tests {
             devices::a_new_id_takes_over_the_people_of_the_former
             devices::a_hand_over_needs_a_person_of_the_former
             devices::a_retired_id_is_not_believed_beyond_its_bound
+            differential::random_histories_are_answered_as_by_the_reference
             durability::everything_survives_closing_and_opening
             durability::a_closed_store_says_so
             durability::a_new_epoch_is_in_every_answer
             durability::secrets_and_the_demo_mark_stay
             late::counts_for_a_submitted_session_are_late_and_listed
             late::a_late_count_is_applied_when_its_session_takes_counts_again
+            late::a_late_count_that_is_applied_keeps_its_attribution
             late::a_late_count_that_was_overtaken_no_longer_waits
             late::every_status_takes_counts_or_not
             outcomes::applied_superseded_and_duplicate

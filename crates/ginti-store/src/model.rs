@@ -44,7 +44,8 @@ pub struct Access {
 ///    other content is refused `revision-reused`; a stamp already in history with the same content is answered as it was decided
 ///    then (`duplicate` if it was applied and still holds, `superseded` if a newer one holds, `late`, `rejected`), and nothing is written, except
 ///    that a `late` entry of a session that takes counts again, still newer than what holds, is applied now: as one more
-///    ledger entry with the same stamp, above every cursor handed out, while the late one stays in history as it was.
+///    ledger entry with the same stamp and the same attribution, whoever delivers it now, above every cursor handed out,
+///    while the late one stays in history as it was.
 ///    What history says of a stamp comes before the clock: an answer once given stays.
 ///    Otherwise [`ginti_types::merge`] against the row's stamp decides: applied (or late when the session takes no counts),
 ///    or superseded; each adds one ledger entry.

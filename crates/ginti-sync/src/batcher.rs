@@ -35,6 +35,9 @@ pub struct BatcherConfig {
     pub handover_ms_max: i64,
     /// A courier that says nothing about a batch for so long has lost it.
     pub custody_silence_ms_max: i64,
+    /// A device that has heard nothing of the server for so long asks how it stands: what a wiped or restored server has lost
+    /// is sent again by devices that have nothing new to send.
+    pub standing_ms: i64,
     /// Waits after failed hand-overs.
     pub backoff: Backoff,
     /// Times a row is stamped anew before a person is asked.
@@ -50,6 +53,7 @@ impl Default for BatcherConfig {
             batch_bytes_max: limits::BATCH_BYTES_MAX / 2,
             handover_ms_max: 30_000,
             custody_silence_ms_max: 10 * 60_000,
+            standing_ms: 10 * 60_000,
             backoff: Backoff::default(),
             restamps_max: 8,
         }

@@ -58,6 +58,9 @@ pub struct DeviceRecord {
     /// When the server last answered.
     #[serde(default)]
     pub last_contact_at: Option<Moment>,
+    /// When the server was last asked how it stands, without anything to send.
+    #[serde(default)]
+    pub asked_at: Option<Moment>,
     /// What last went wrong; cleared by the next good receipt.
     #[serde(default)]
     pub last_error: Option<ErrorNote>,
@@ -124,6 +127,10 @@ pub struct ItemRecord {
     pub device_id: DeviceId,
     /// Made on this device.
     pub own: bool,
+    /// Its present count was made on this device: when the server loses it, this device has to send it again, and nobody
+    /// else can.
+    #[serde(default)]
+    pub counted_here: bool,
     /// Highest revision known durable on the server.
     pub confirmed: Option<Revision>,
     /// Who delivers which revision now; none when nobody does.

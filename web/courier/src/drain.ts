@@ -81,7 +81,8 @@ export class Drain {
     const work = () => this.round()
     if (await withLock(COURIER_LOCK, LOCK_WAIT_MS_MAX, work)) return
     const lastAttemptAt = (await theDeviceDatabase().courier())?.lastAttemptAt ?? 0
-    if (Date.now() - lastAttemptAt < 3 * LOCK_WAIT_MS_MAX) {
+    // An attempt in the future was made before the clock was set back: it says nothing of who is alive now.
+    if (Math.abs(Date.now() - lastAttemptAt) < 3 * LOCK_WAIT_MS_MAX) {
       // Another context is at it and alive.
       const cause = this.takeCause()
       this.arm(TROUBLE_MS, cause)

@@ -6,7 +6,7 @@ import { withReopen, type AssignmentRecord, type ProductRecord, type SessionReco
 import type { ItemRecord, RemoteItem } from './machine.js'
 import type { BatcherMachine } from './machines.js'
 import { COUNT_IMPORTS } from './messages.js'
-import { cursorKey, unconfirmOwn } from './planning.js'
+import { cursorKey, unconfirmCounted } from './planning.js'
 import type { TokenSource } from './tokens.js'
 
 const PAGE = 500
@@ -188,7 +188,7 @@ export class Fetching {
         if (!device) return null
         const out = this.batcher.call('seen', { now: Date.now(), device, epoch, ledgerSeq, serverTime })
         await database.putDevice(out.device)
-        return out.epochChanged ? unconfirmOwn(database, this.batcher) : null
+        return out.epochChanged ? unconfirmCounted(database, this.batcher) : null
       }),
     )
     if (!changed) return

@@ -22,6 +22,7 @@ export interface DeviceRecord {
   holdUntil: number
   batchItemsMax: number
   lastContactAt: number | null
+  askedAt: number | null
   lastError: ErrorNote | null
 }
 
@@ -45,6 +46,8 @@ export interface ItemRecord {
   deviceId: string
   /** Made on this device: scans of the product go into this row. */
   own: boolean
+  /** Its present count was made on this device: only this device can send it again. */
+  countedHere: boolean
   confirmed: number | null
   custody: { batchId: string; revision: number } | null
   problem: (ErrorNote & { revision: number }) | null
@@ -126,7 +129,7 @@ export interface BatcherCalls {
    *  Put `device`, `items`, `deliveries` in the same transaction, then hand over each of `sends`. `wakeAt`: call again then with 'tick' (null: nothing to wait for). */
   plan: {
     in: { now: number; trigger: Trigger; device: DeviceRecord; saved: ItemRecord[]; open: DeliveryRecord[]; heldItems: ItemRecord[]; entropy: number[] }
-    out: { device: DeviceRecord; items: ItemRecord[]; deliveries: DeliveryRecord[]; sends: { batchId: string; body: string }[]; wakeAt: number | null; announce: boolean }
+    out: { device: DeviceRecord; items: ItemRecord[]; deliveries: DeliveryRecord[]; sends: { batchId: string; body: string }[]; wakeAt: number | null; announce: boolean; ask: boolean }
   }
   /** The server knows `nextDeviceId`: after POST /auth/refresh {deviceId: nextDeviceId, formerDeviceId: deviceId, retireFormer: retire} has answered. Then plan again. */
   announced: { in: { device: DeviceRecord; serverTime: string }; out: { device: DeviceRecord } }

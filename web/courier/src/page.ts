@@ -76,6 +76,7 @@ export class CourierPage {
     this.planning = new Planning(this.database, batcher, {
       handOver: (batchId, body) => this.handOver(batchId, body),
       announce: () => this.announce(),
+      ask: () => void this.refreshSessions().catch(() => undefined),
       refetch: (session) => void this.refreshSession(session).catch(() => undefined),
       changed,
     })

@@ -16,6 +16,8 @@ export interface PlanningHost {
   handOver(batchId: string, body: string): Promise<void>
   /** The id this device is to take has to be told to the server before anything is cut. */
   announce(): void
+  /** The server has not been heard of for long: ask how it stands. */
+  ask(): void
   /** Rows that changed. */
   changed(items: ItemRecord[]): void
   /** Another device wrote one of our rows. */
@@ -106,6 +108,7 @@ export class Planning {
     this.isExpected ||= out.isWaiting
     this.host.changed(out.items)
     if (out.announce) this.host.announce()
+    if (out.ask) this.host.ask()
     await Promise.all(out.sends.map(({ batchId, body }) => this.handOver(batchId, body)))
   }
 
@@ -171,7 +174,7 @@ export class Planning {
       await database.deliveries.put(settled.delivery)
       // The count that holds may have been passed over while ours was unsent; the cursor is past it.
       if (settled.refetch) await database.meta.delete(cursorKey(delivery.inventoryCountImportId))
-      const changed = settled.epochChanged ? await unconfirmOwn(database, this.batcher) : settled.items
+      const changed = settled.epochChanged ? await unconfirmCounted(database, this.batcher) : settled.items
       return { ...settled, changed }
     })
     if (!out) return
@@ -211,9 +214,9 @@ export function cursorKey(inventoryCountImportId: string): string {
 }
 
 /** The server's history is another one: every row counted here is sent again, everything there is read again. Inside the caller's transaction. */
-export async function unconfirmOwn(database: TenantDatabase, batcher: BatcherMachine): Promise<ItemRecord[]> {
-  const own = await database.items.filter((item) => item.own).toArray()
-  const { items } = batcher.call('unconfirm', { items: own })
+export async function unconfirmCounted(database: TenantDatabase, batcher: BatcherMachine): Promise<ItemRecord[]> {
+  const counted = await database.items.filter((item) => item.countedHere).toArray()
+  const { items } = batcher.call('unconfirm', { items: counted })
   await database.items.bulkPut(items)
   await database.meta.where('key').startsWith(CURSOR).delete()
   return items

@@ -36,6 +36,7 @@ export async function bench(handOver: (batchId: string) => Promise<void> = () =>
       sent.push({ batchId, body })
     },
     announce: () => undefined,
+    ask: () => undefined,
     changed: () => undefined,
     refetch: () => undefined,
   })

@@ -8,6 +8,7 @@ mod import;
 mod items;
 mod limits;
 mod lists;
+mod model;
 mod openapi;
 mod problems;
 mod sessions;

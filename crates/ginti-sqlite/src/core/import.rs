@@ -119,6 +119,7 @@ struct Known {
     ledger_seq: i64,
     outcome: Outcome,
     received_at: Timestamp,
+    sent_by: i64,
     same_content: bool,
 }
 
@@ -199,7 +200,18 @@ impl Taking<'_> {
             }
             // Only a late count can be in history and still be newer than what holds.
             Verdict::Apply if self.takes_counts => {
-                self.add(incoming, Outcome::Applied, &row, Some(known.ledger_seq))?;
+                // Whoever delivers it now has not counted it: what was left out stays as it was filled in then.
+                let filled_in = ItemContent {
+                    counted_at: incoming.content.counted_at.or(Some(known.received_at)),
+                    ..incoming.content.clone()
+                };
+                let late = Incoming {
+                    item: incoming.item,
+                    stamp: incoming.stamp.clone(),
+                    content: &filled_in,
+                    counted_by: incoming.counted_by.or(Some(known.sent_by)),
+                };
+                self.add(&late, Outcome::Applied, &row, Some(known.ledger_seq))?;
                 Ok(answer(incoming.item, Outcome::Applied, Some(incoming.stamp.clone())))
             }
             Verdict::Apply => Ok(answer(incoming.item, Outcome::Late, row.held)),
@@ -274,7 +286,7 @@ impl Taking<'_> {
     }
 
     fn known(&self, incoming: &Incoming<'_>) -> Fallible<Known> {
-        let sql = "SELECT ledger_seq, outcome, received_at,
+        let sql = "SELECT ledger_seq, outcome, received_at, sent_by,
                        quantity IS ?5 AND product_id IS ?6 AND product_identifier IS ?7 AND counted_at IS ?8
                        AND counted_by IS ?9 AND is_requested IS ?10 AND location_seq_id IS ?11
                    FROM history
@@ -299,7 +311,8 @@ impl Taking<'_> {
             ledger_seq: row.get(0)?,
             outcome: items::outcome_from(row.get(1)?)?,
             received_at: Timestamp::from_unix_ms(row.get(2)?),
-            same_content: row.get(3)?,
+            sent_by: row.get(3)?,
+            same_content: row.get(4)?,
         })
     }
 

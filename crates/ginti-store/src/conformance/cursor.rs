@@ -5,8 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use ginti_types::{ItemSeqId, Stamp};
 
 use super::{
-    Fixture,
-    reference::Draws,
+    Draws, Fixture,
     world::{ann, batch, count, rows, send, session, stored, world},
 };
 use crate::{ItemPage, Store};

@@ -4,8 +4,12 @@ use ginti_types::{Outcome, SessionStatus};
 
 use super::{
     Fixture,
-    world::{ann, batch, count, history, outcomes, rows, send, session, set_status, stamp, stored, world},
+    world::{
+        NOW_MS, ann, at, batch, count, everywhere, history, outcomes, person, row, rows, send, session, set_status,
+        stamp, stored, world,
+    },
 };
+use crate::Import;
 
 /// Late is durable and visible, and changes no row.
 pub async fn counts_for_a_submitted_session_are_late_and_listed(fixture: &dyn Fixture) {
@@ -52,6 +56,28 @@ pub async fn a_late_count_is_applied_when_its_session_takes_counts_again(fixture
     send(&*store, "d2", 5, vec![count("1", 30, 9)]).await;
     assert_eq!(send(&*store, "d1", 6, vec![count("1", 20, 2)]).await, [Outcome::Superseded]);
     assert_eq!(history(&*store, "1").await.len(), 3);
+}
+
+/// Delivered again by a colleague an hour later, a late count that says neither who nor when is still its counter's.
+pub async fn a_late_count_that_is_applied_keeps_its_attribution(fixture: &dyn Fixture) {
+    let store = world(fixture).await;
+    set_status(&*store, SessionStatus::SessionSubmitted).await;
+    send(&*store, "d1", 1, vec![count("1", 20, 2)]).await;
+    set_status(&*store, SessionStatus::SessionAssigned).await;
+    let by_ben = Import {
+        access: everywhere("acme", "ben"),
+        now: at(NOW_MS + 3_600_000),
+        ..batch("d1", 2, vec![count("1", 20, 2)])
+    };
+    assert_eq!(outcomes(&stored(&*store, by_ben).await), [Outcome::Applied]);
+    let entries = store.history(&ann(), &session("S1"), &row("1")).await.unwrap().unwrap();
+    assert_eq!(entries.len(), 2);
+    for entry in &entries {
+        assert_eq!(entry.row.content.counted_by_user_login_id, Some(person("ann")));
+        assert_eq!(entry.row.content.counted_at, Some(at(NOW_MS)));
+    }
+    assert_eq!((&entries[1].sent_by, entries[1].row.received_at), (&person("ben"), at(NOW_MS + 3_600_000)));
+    assert_eq!(send(&*store, "d1", 3, vec![count("1", 20, 2)]).await, [Outcome::Duplicate], "as sent, it is the same");
 }
 
 /// A newer count settles the matter: the late one is history.

@@ -1,6 +1,7 @@
 //! What most tests begin with: two tenants with the same ids, some people, some sessions; and short ways to send counts.
 
 use std::{
+    fmt::Debug,
     hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
 };
@@ -161,9 +162,10 @@ pub(super) fn batch_id(number: u64) -> BatchId {
     BatchId::from_time(number, [7; 10])
 }
 
-pub(super) fn digest(items: &[ImportItem]) -> [u8; 16] {
+/// Of whatever stands for a batch's content.
+pub(super) fn digest(content: &impl Debug) -> [u8; 16] {
     let mut hasher = DefaultHasher::new();
-    format!("{items:?}").hash(&mut hasher);
+    format!("{content:?}").hash(&mut hasher);
     u128::from(hasher.finish()).to_be_bytes()
 }
 

@@ -132,6 +132,7 @@ fn taken_over(session: &SessionId, row: RemoteItem, mine: Option<&ItemRecord>) -
         revision: row.revision,
         device_id: row.device_id,
         own: mine.is_some_and(|mine| mine.own),
+        counted_here: false,
         confirmed: Some(row.revision),
         custody: None,
         problem: None,

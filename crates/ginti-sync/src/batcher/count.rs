@@ -158,6 +158,7 @@ impl Batcher {
         item.quantity = after;
         item.counted_at = counted_at;
         item.counted_by_user_login_id = counted_by_user_login_id;
+        item.counted_here = true;
         item.restamps = 0;
         item.late = false;
         identity::restamp(&mut device, &mut item, now);
@@ -187,7 +188,7 @@ impl Batcher {
     pub fn signed_in(&self, input: SignedIn) -> TriedAgain {
         let SignedIn { now, mut device, items } = input;
         let mut again = Vec::new();
-        for item in items.into_iter().filter(was_refused_to_the_sender) {
+        for item in items.into_iter().filter(was_refused_for_a_sign_in) {
             let retried = self.retry(Retry { now, device, item });
             device = retried.device;
             again.push(retried.item);
@@ -196,11 +197,15 @@ impl Batcher {
     }
 }
 
-/// Whether the refusal says something of the person whose sign-in carried the batch, and nothing of the count.
-fn was_refused_to_the_sender(item: &ItemRecord) -> bool {
+/// Whether the refusal says something of who has signed in, and nothing of the count: the person whose sign-in carried the
+/// batch, or the counter, whom a restored server no longer knows on this device.
+fn was_refused_for_a_sign_in(item: &ItemRecord) -> bool {
     let code = item.problem.as_ref().and_then(|problem| Code::from_name(&problem.code));
     item.truth == Truth::Refused
-        && matches!(code, Some(Code::SessionNotAllowed | Code::NotAllowed | Code::DeviceRevoked))
+        && matches!(
+            code,
+            Some(Code::SessionNotAllowed | Code::NotAllowed | Code::DeviceRevoked | Code::AttributionNotAllowed)
+        )
 }
 
 fn apply(before: Quantity, count: Count) -> Result<Quantity, CountError> {
@@ -240,6 +245,7 @@ fn fresh_row(device: &mut DeviceRecord, row: NewRow, counted_at: Timestamp, coun
         revision: Revision::from_unix_ms(0),
         device_id: device.device_id.clone(),
         own: true,
+        counted_here: true,
         confirmed: None,
         custody: None,
         problem: None,

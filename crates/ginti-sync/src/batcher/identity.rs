@@ -64,6 +64,7 @@ impl Batcher {
                 hold_until: Moment(0),
                 batch_items_max: self.config.batch_items_max,
                 last_contact_at: None,
+                asked_at: None,
                 last_error: None,
             },
         }

@@ -74,6 +74,8 @@ pub struct Plan {
     pub wake_at: Option<Moment>,
     /// Tell the server the device's next id (at a refresh), call [`Batcher::announced`], then plan again.
     pub announce: bool,
+    /// List the sessions, and call [`Batcher::seen`] with what the answer says of the server's history.
+    pub ask: bool,
 }
 
 /// A batch's body for `POST /maarg/poorti/InventoryCountImport`.
@@ -159,7 +161,12 @@ impl Batcher {
         }
         let full = open.len() + changes.sends.len() >= self.config.outstanding_max;
         let wake_at = self.wake_at(now, &device, !saved.is_empty() && !full, open.iter().chain(&changes.cut));
+        let ask = trigger != Trigger::Hidden && self.is_time_to_ask(now, &device);
+        if ask {
+            device.asked_at = Some(now);
+        }
         Plan {
+            ask,
             announce: device.next_device_id.is_some(),
             device,
             items: changes.items,
@@ -250,6 +257,11 @@ impl Batcher {
         }
         let cadence = device.last_push_at.is_none_or(|last| now.has_passed(last, self.config.cadence_ms));
         now >= device.hold_until && (cadence || (trigger == Trigger::Settled && device.backlog))
+    }
+
+    fn is_time_to_ask(&self, now: Moment, device: &DeviceRecord) -> bool {
+        let long_ago = |at: Option<Moment>| at.is_none_or(|at| now.has_passed(at, self.config.standing_ms));
+        device.epoch.is_some() && long_ago(device.last_contact_at) && long_ago(device.asked_at)
     }
 
     /// Cuts up to `room` batches, oldest first, each of one session; returns what is left.

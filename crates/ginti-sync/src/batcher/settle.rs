@@ -36,7 +36,7 @@ pub struct Settled {
     pub items: Vec<ItemRecord>,
     /// To put.
     pub delivery: DeliveryRecord,
-    /// The server was wiped or restored: put [`Batcher::unconfirm`] of all own rows in the same transaction.
+    /// The server was wiped or restored: put [`Batcher::unconfirm`] of all rows counted here in the same transaction.
     pub epoch_changed: bool,
     /// Plan with `settled` now.
     pub plan_now: bool,
@@ -73,7 +73,7 @@ pub struct SeenOut {
 /// Input of [`Batcher::unconfirm`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Unconfirm {
-    /// All rows made on this device.
+    /// All rows whose present count was made on this device.
     pub items: Vec<ItemRecord>,
 }
 
@@ -151,10 +151,12 @@ impl Batcher {
         SeenOut { device, epoch_changed: history == History::Changed }
     }
 
-    /// The server no longer has what it confirmed: everything made here is dirty again.
+    /// The server no longer has what it confirmed: everything counted here is dirty again, in rows of other devices too. What
+    /// others counted, in rows of ours too, is theirs to send: under a new stamp of ours it could win over what they have
+    /// counted since.
     pub fn unconfirm(&self, input: Unconfirm) -> Unconfirmed {
         let mut items = input.items;
-        for item in items.iter_mut().filter(|item| item.own) {
+        for item in items.iter_mut().filter(|item| item.counted_here) {
             item.confirmed = None;
             item.late = false;
             item.refresh_truth();

@@ -161,8 +161,8 @@ impl Page {
     }
 
     pub(super) fn unconfirm(&mut self) {
-        let own = self.items.values().filter(|item| item.own).cloned().collect();
-        let items = self.machine.unconfirm(Unconfirm { items: own }).items;
+        let counted = self.items.values().filter(|item| item.counted_here).cloned().collect();
+        let items = self.machine.unconfirm(Unconfirm { items: counted }).items;
         self.put(self.device.clone(), items);
     }
 

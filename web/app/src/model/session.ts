@@ -40,7 +40,7 @@ export class SessionModel {
   /** Newest first. */
   readonly counted = computed(() => this.order.value)
   private readonly rows = computed(() => this.order.value.flatMap((group) => group.rows))
-  readonly pending = computed(() => this.rows.value.filter((row) => row.own && row.truth !== 'confirmed').length)
+  readonly pending = computed(() => this.rows.value.filter((row) => row.truth !== 'confirmed').length)
   readonly refused = computed(() => this.rows.value.filter((row) => row.truth === 'refused'))
   readonly toCount = computed(() => {
     void this.order.value
