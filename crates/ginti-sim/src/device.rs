@@ -352,9 +352,11 @@ impl Host {
         }
         let ms = {
             let mut chance = self.device.step_chance.borrow_mut();
-            if chance.percent(60) { 0 } else { chance.within(1, 4) }
+            if chance.percent(65) { 0 } else { chance.within(1, 4) }
         };
-        self.sleep(ms).await;
+        if ms > 0 {
+            self.sleep(ms).await;
+        }
     }
 
     /// What is let go of when this host ends: work that several wait for holds on to whoever does it.

@@ -202,7 +202,8 @@ impl Kernel {
         };
         drop(parked);
         let theirs = |slot: &Slot| slot.task.as_ref().is_some_and(|task| task.life == life);
-        let slots: Vec<_> = self.0.tasks.borrow().iter().enumerate().filter(|(_, slot)| theirs(slot)).map(|(at, _)| at).collect();
+        let slots: Vec<_> =
+            self.0.tasks.borrow().iter().enumerate().filter(|(_, slot)| theirs(slot)).map(|(at, _)| at).collect();
         for slot in slots {
             // Dropped with nothing borrowed: what it held (a lock, a reply's other end) may wake others.
             let task = self.0.tasks.borrow_mut()[slot].task.take();

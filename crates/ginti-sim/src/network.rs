@@ -3,11 +3,7 @@
 
 use ginti_types::{Code, Problem};
 
-use crate::{
-    chance::Chance,
-    device::Host,
-    scenario::Bad,
-};
+use crate::{chance::Chance, device::Host, scenario::Bad};
 
 /// A request as it leaves a browser.
 #[derive(Clone, Debug)]
@@ -187,7 +183,8 @@ fn draw(host: &Host, request: &Request) -> Fate {
 }
 
 fn apply(fate: &mut Fate, bad: Bad, hit: u64, amount: u64, request: &Request, chance: &mut Chance) {
-    let amount_of = |low: i64, high: i64| low + i64::try_from(amount % u64::try_from(high - low + 1).unwrap_or(1)).unwrap_or(0);
+    let amount_of =
+        |low: i64, high: i64| low + i64::try_from(amount % u64::try_from(high - low + 1).unwrap_or(1)).unwrap_or(0);
     match bad {
         Bad::RequestsLost(percent) if hit < percent => fate.request_lost = true,
         Bad::AnswersLost(percent) if hit < percent => fate.answer_lost = true,

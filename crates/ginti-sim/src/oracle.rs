@@ -205,7 +205,9 @@ impl Oracle {
 
     /// A batch goes into a device's queue.
     pub fn queued(&self, device: &Device, entry: &Queued) {
-        let is_told = |text: &str| self.tokens.borrow().iter().any(|token| text.contains(token.as_str()));
+        // Every token of ours begins like this; the long search is only for what looks like one.
+        let is_told =
+            |text: &str| text.contains("eyJ") && self.tokens.borrow().iter().any(|token| text.contains(token.as_str()));
         if is_told(&entry.headers) || is_told(&entry.body) {
             self.wrong(device, Invariant::NoSecretsAtRest, "a token is stored with a queued request");
         }

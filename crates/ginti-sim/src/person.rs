@@ -103,7 +103,12 @@ impl Person {
                 self.count(&tab, &page, request).await;
             }
             Act::Subtract { session, product } => {
-                self.count(&tab, &page, by_hand(session_at(session), product, Count::Subtract { quantity: Quantity::ONE })).await;
+                self.count(
+                    &tab,
+                    &page,
+                    by_hand(session_at(session), product, Count::Subtract { quantity: Quantity::ONE }),
+                )
+                .await;
             }
             Act::Set { session, product, micros } => {
                 let quantity = Quantity::from_micros(micros).expect("not below zero");
@@ -242,10 +247,14 @@ impl Person {
             }
             Told::Done(Ok(done)) => {
                 let (from, to) = (done.scan.before.micros(), done.scan.after.micros());
-                self.device.say(|| format!("{} of {} in row {}", to / 1_000_000, thing.2, done.item.import_item_seq_id));
+                self.device
+                    .say(|| format!("{} of {} in row {}", to / 1_000_000, thing.2, done.item.import_item_seq_id));
                 let holds = is_elsewhere || oracle.expectations.done(&thing, from, to, &change);
                 if !holds && !oracle.is_shared(&done.item) {
-                    let what = format!("a count of {} went from {from} to {to} millionths, which is not what was done", thing.2);
+                    let what = format!(
+                        "a count of {} went from {from} to {to} millionths, which is not what was done",
+                        thing.2
+                    );
                     oracle.violated(&self.world.kernel, Invariant::NothingDoubled, Some(self.device.index), what);
                 }
                 Some(done)
@@ -354,7 +363,9 @@ impl Person {
             }
             let user = profile.filter(|_| is_theirs).map(|profile| profile.user.to_string());
             let user = user.or_else(|| self.world.oracle.last_person(self.device.index, &realm));
-            let Some(person) = user.and_then(|user| shop::PEOPLE.iter().find(|(name, ..)| *name == user)) else { continue };
+            let Some(person) = user.and_then(|user| shop::PEOPLE.iter().find(|(name, ..)| *name == user)) else {
+                continue;
+            };
             self.sign_in(&tab, person.0).await;
         }
     }
@@ -367,7 +378,8 @@ impl Person {
         let is_lagging = |realm: &TenantId| {
             let data = disk.tenants.get(realm);
             data.is_some_and(|data| {
-                !data.items.is_empty() && data.device.as_ref().and_then(|device| device.epoch.as_ref()) != epoch.as_ref()
+                !data.items.is_empty()
+                    && data.device.as_ref().and_then(|device| device.epoch.as_ref()) != epoch.as_ref()
             })
         };
         let waits = |realm: &TenantId| {
@@ -376,8 +388,8 @@ impl Person {
             queued
                 || is_lagging(realm)
                 || data.is_some_and(|data| {
-                    data.items.values().any(|item| matches!(item.truth, Truth::Saved | Truth::Sending))
-                        || data.deliveries.values().any(|delivery| crate::device::disk::is_open(delivery.state))
+                    data.unconfirmed_rows().any(|item| item.truth != Truth::Refused)
+                        || data.open_deliveries().next().is_some()
                 })
         };
         let signed_in = disk.profile.as_ref().map(|profile| profile.tenant.clone()).filter(|realm| waits(realm));
@@ -413,5 +425,5 @@ fn is_unsent(device: &Device, realm: &TenantId, session: &SessionId) -> bool {
     let waits = |item: &ItemRecord| {
         item.inventory_count_import_id == *session && matches!(item.truth, Truth::Saved | Truth::Sending)
     };
-    disk.tenants.get(realm).is_some_and(|data| data.items.values().any(waits))
+    disk.tenants.get(realm).is_some_and(|data| data.unconfirmed_rows().any(waits))
 }

@@ -282,7 +282,7 @@ fn device_plan(chance: &mut Chance, index: usize, length_ms: i64) -> DevicePlan 
     let mut at_ms = chance.within(1, 10) * MINUTE_MS;
     while at_ms < length_ms {
         burst(chance, &mut at_ms, &mut steps);
-        at_ms += chance.within(1, 30) * MINUTE_MS;
+        at_ms += chance.within(1, 50) * MINUTE_MS;
         if let Some(act) = between_bursts(chance) {
             steps.push(Step { at_ms, act });
             at_ms += chance.within(500, 20_000);
@@ -295,7 +295,7 @@ fn device_plan(chance: &mut Chance, index: usize, length_ms: i64) -> DevicePlan 
 /// Somebody counts along a shelf.
 fn burst(chance: &mut Chance, at_ms: &mut i64, steps: &mut Vec<Step>) {
     let session = u8::try_from(chance.below(3)).unwrap_or(0);
-    for _ in 0..chance.within(3, 24) {
+    for _ in 0..chance.within(3, 14) {
         let product = u8::try_from(chance.below(u64::from(shop::PRODUCTS))).unwrap_or(0);
         let act = match chance.below(40) {
             0..=24 => Act::Scan { session, product },
@@ -304,7 +304,11 @@ fn burst(chance: &mut Chance, at_ms: &mut i64, steps: &mut Vec<Step>) {
             28 => Act::Set { session, product, micros: 0 },
             29..=31 => Act::Set { session, product, micros: chance.within(0, 400) * 250_000 },
             32..=34 => Act::Undo { session },
-            35 => Act::Elsewhere { session, row: u8::try_from(chance.below(200)).unwrap_or(0), micros: chance.within(0, 50) * 1_000_000 },
+            35 => Act::Elsewhere {
+                session,
+                row: u8::try_from(chance.below(200)).unwrap_or(0),
+                micros: chance.within(0, 50) * 1_000_000,
+            },
             36..=37 => Act::Look { session },
             38 => Act::SendNow,
             _ => Act::Scan { session, product: product % 3 },
@@ -400,7 +404,7 @@ fn server_faults(chance: &mut Chance, length_ms: i64, faults: &mut Vec<Fault>) {
         let at_ms = chance.within(0, length_ms - 1);
         push(at_ms, at_ms, What::Sudden(Sudden::BackUp));
         let later_ms = chance.within(at_ms, length_ms);
-        push(later_ms, later_ms, What::Sudden(Sudden::Restore { epoch_too: chance.percent(60) }));
+        push(later_ms, later_ms, What::Sudden(Sudden::Restore { epoch_too: true }));
     }
     for _ in 0..chance.within(0, 2) {
         let at_ms = chance.within(0, length_ms);

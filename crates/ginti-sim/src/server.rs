@@ -181,7 +181,9 @@ impl ServerBox {
 
     /// Moves a session to another status: what the manager's side will do.
     pub fn set_status(&self, session: &str, status: SessionStatus) -> bool {
-        let Some(store) = self.running.borrow().as_ref().map(|running| Arc::clone(&running.store)) else { return false };
+        let Some(store) = self.running.borrow().as_ref().map(|running| Arc::clone(&running.store)) else {
+            return false;
+        };
         let tenant = shop::SESSIONS.iter().find(|(id, ..)| *id == session).map_or("acme", |(_, tenant, ..)| tenant);
         let tenant = ginti_types::TenantId::new(tenant).expect("an id");
         let id = SessionId::new(session).expect("an id");

@@ -1,7 +1,9 @@
 //! The shop every story plays in: companies, people, sessions and products. Products are few, so that devices meet.
 
 use ginti_store::{Facility, NewSession, NewUser, Role, Session, Store, StoreError, User};
-use ginti_types::{FacilityId, ProductId, ProductIdentifier, Purpose, SessionId, SessionStatus, TenantId, Timestamp, UserLoginId};
+use ginti_types::{
+    FacilityId, ProductId, ProductIdentifier, Purpose, SessionId, SessionStatus, TenantId, Timestamp, UserLoginId,
+};
 
 /// When every story begins: 2026-11-22T06:00:00Z.
 pub const START_MS: i64 = 1_795_327_200_000;

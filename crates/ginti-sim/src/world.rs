@@ -255,7 +255,12 @@ impl World {
     /// Runs until then; false when something did not hold on the way.
     fn goes_on_until(&self, until_ms: i64) -> bool {
         if self.kernel.run_until(until_ms, || self.oracle.has_found()) == Stop::Livelock {
-            self.oracle.violated(&self.kernel, Invariant::NoDeadStop, None, "something runs in circles and time stands still");
+            self.oracle.violated(
+                &self.kernel,
+                Invariant::NoDeadStop,
+                None,
+                "something runs in circles and time stands still",
+            );
         }
         !self.oracle.has_found()
     }

@@ -117,19 +117,18 @@ export class Tokens implements TokenSource {
   }
 
   async announce(announcement: Announcement, timeoutMs: number): Promise<string | null> {
-    const done = await withLock(AUTH_LOCK, timeoutMs, () => this.fetchToken(announcement, timeoutMs))
-    return done?.value.serverTime ?? null
+    const { serverTime } = await alone(timeoutMs, () => this.fetchToken(announcement, timeoutMs))
+    return serverTime ?? null
   }
 
   private async refreshOnce(timeoutMs: number): Promise<Refreshed> {
     this.spent = this.token?.accessToken ?? this.spent
     this.token = null
-    const done = await withLock(AUTH_LOCK, timeoutMs, async (): Promise<Refreshed> => {
+    return alone(timeoutMs, async (): Promise<Refreshed> => {
       if (this.token) return { result: 'ok', realm: this.token.realm }
       const deviceId = await knownDeviceId().catch(() => undefined)
       return this.fetchToken({ deviceId }, timeoutMs)
     })
-    return done?.value ?? { result: 'unreachable', realm: null }
   }
 
   private async fetchToken(told: Partial<Announcement>, timeoutMs: number): Promise<Refreshed & { serverTime?: string }> {
@@ -181,6 +180,12 @@ export class Tokens implements TokenSource {
       signal,
     })
   }
+}
+
+/** Under the lock; without it when it is not free in time: its holder may be gone for good, and the server's grace bears two refreshes at once. */
+async function alone<T>(timeoutMs: number, work: () => Promise<T>): Promise<T> {
+  const done = await withLock(AUTH_LOCK, timeoutMs, work)
+  return done ? done.value : work()
 }
 
 /** The id by which the signed-in person's tenant knows this device. */

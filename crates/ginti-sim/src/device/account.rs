@@ -145,7 +145,8 @@ impl Account {
     async fn resume(self: &Rc<Self>) {
         let result = self.tokens.refresh(REFRESH_MS).await.result;
         if result == courier::Refreshed::Unreachable {
-            let closed = self.host.read_disk(|disk| disk.courier.as_ref().is_some_and(|c| c.gate == courier::Gate::Closed));
+            let closed =
+                self.host.read_disk(|disk| disk.courier.as_ref().is_some_and(|c| c.gate == courier::Gate::Closed));
             self.needs_sign_in.set(closed.await.unwrap_or(false));
             return;
         }
@@ -195,5 +196,4 @@ impl Account {
         self.host.device.profile_ms.set(self.host.device.world.kernel.now_ms());
         Ok(known.is_some_and(|device| device.device_id == *device_id))
     }
-
 }

@@ -1,9 +1,6 @@
 //! What a browser does by itself: opens and closes tabs, starts and stops the worker, fires sync events, passes words on.
 
-use std::{
-    cell::Cell,
-    rc::Rc,
-};
+use std::{cell::Cell, rc::Rc};
 
 use ginti_sync::courier::WakeCause;
 use ginti_types::TenantId;

@@ -3,7 +3,7 @@
 //! The page's transactions are durable when they are done. The queue's are relaxed: done means handed to the browser, and
 //! a device that dies loses the newest ones, from some point on. A worker or tab that dies loses nothing of either.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ginti_sync::{
     courier::CourierRecord,
@@ -55,8 +55,32 @@ pub struct TenantData {
     pub sessions: BTreeMap<SessionId, bool>,
     /// How far each session's rows were read.
     pub cursors: BTreeMap<SessionId, u64>,
+    /// Rows that are not confirmed: the index that the real database has.
+    pub unconfirmed: BTreeSet<RowId>,
+    /// Batches that are not done: likewise.
+    pub open: BTreeSet<BatchId>,
     /// Journal entries not yet in a row: only a planted bug writes these.
     pub unapplied: Vec<crate::device::counting::Request>,
+}
+
+impl TenantData {
+    /// Rows that are not confirmed.
+    pub fn unconfirmed_rows(&self) -> impl Iterator<Item = &ItemRecord> {
+        self.unconfirmed.iter().filter_map(|key| self.items.get(key))
+    }
+
+    /// Batches that are not done.
+    pub fn open_deliveries(&self) -> impl Iterator<Item = &DeliveryRecord> {
+        self.open.iter().filter_map(|batch_id| self.deliveries.get(batch_id)).filter(|delivery| is_open(delivery.state))
+    }
+
+    fn note_open(&mut self, delivery: &DeliveryRecord) {
+        if is_open(delivery.state) {
+            self.open.insert(delivery.batch_id);
+        } else {
+            self.open.remove(&delivery.batch_id);
+        }
+    }
 }
 
 /// A transaction: reads see the data as they are, writes are noted for whoever watches.
@@ -108,6 +132,11 @@ impl<'a> Txn<'a> {
             self.touched += 1;
             let key = (item.inventory_count_import_id.clone(), item.import_item_seq_id.clone());
             self.has_written = true;
+            if item.truth == Truth::Confirmed {
+                self.data.unconfirmed.remove(&key);
+            } else {
+                self.data.unconfirmed.insert(key.clone());
+            }
             let before = self.data.items.insert(key, item.clone());
             self.changed.push((before, item));
         }
@@ -118,6 +147,7 @@ impl<'a> Txn<'a> {
         for delivery in deliveries {
             self.touched += 1;
             self.has_written = true;
+            self.data.note_open(&delivery);
             self.data.deliveries.insert(delivery.batch_id, delivery);
         }
     }
@@ -131,19 +161,21 @@ impl<'a> Txn<'a> {
 
     /// Rows of that truth.
     pub fn items_of(&self, truth: Truth) -> Vec<ItemRecord> {
-        self.data.items.values().filter(|item| item.truth == truth).cloned().collect()
+        let rows = self.data.unconfirmed.iter().filter_map(|key| self.data.items.get(key));
+        rows.filter(|item| item.truth == truth).cloned().collect()
     }
 
     /// Batches that are not done.
     pub fn open_deliveries(&self) -> Vec<DeliveryRecord> {
-        self.data.deliveries.values().filter(|delivery| is_open(delivery.state)).cloned().collect()
+        self.data.open_deliveries().cloned().collect()
     }
 
     /// The rows a batch names.
     pub fn named_by(&self, delivery: &DeliveryRecord) -> Vec<ItemRecord> {
         let session = &delivery.inventory_count_import_id;
         let rows = delivery.items.iter();
-        rows.filter_map(|sent| self.data.items.get(&(session.clone(), sent.import_item_seq_id.clone())).cloned()).collect()
+        rows.filter_map(|sent| self.data.items.get(&(session.clone(), sent.import_item_seq_id.clone())).cloned())
+            .collect()
     }
 }
 

@@ -189,7 +189,8 @@ impl Drain {
                 continue;
             }
             let batch_id = batch.batch_id;
-            let state = self.host.transact(&batch.realm, |txn| Ok(txn.data().deliveries.get(&batch_id).map(|d| d.state)));
+            let state =
+                self.host.transact(&batch.realm, |txn| Ok(txn.data().deliveries.get(&batch_id).map(|d| d.state)));
             let withdrawn = matches!(
                 state.await?,
                 Some(DeliveryState::Withdrawn | DeliveryState::Answered | DeliveryState::Settled)
@@ -266,7 +267,8 @@ impl Drain {
         world.oracle.batch_answered(device, &self.host, batch.batch_id, &answered);
         match answered {
             Ok(response) if self.host.has(Mutant::StatusIgnored) && response.status != 200 => {
-                let answer = Answer { status: response.status, body: response.body, at: self.host.now(), replayed: false };
+                let answer =
+                    Answer { status: response.status, body: response.body, at: self.host.now(), replayed: false };
                 self.write_answer(&batch.realm, batch.batch_id, answer).await?;
                 self.delete(entry, batch.batch_id, &batch.realm).await?;
                 self.say(&Word::Answered(batch.realm.clone()));
@@ -364,9 +366,7 @@ impl Drain {
         if self.host.has(Mutant::DeadLetterAfterAccept) && result.is_err() && answer.status == 200 {
             let refusal = Answer { status: DEAD_LETTER_STATUS, body: String::new(), ..answer };
             let mut disk = self.host.device.disk.borrow_mut();
-            if let Some(delivery) =
-                disk.tenants.get_mut(realm).and_then(|data| data.deliveries.get_mut(&batch_id))
-            {
+            if let Some(delivery) = disk.tenants.get_mut(realm).and_then(|data| data.deliveries.get_mut(&batch_id)) {
                 delivery.state = DeliveryState::Answered;
                 delivery.answer = Some(refusal);
             }

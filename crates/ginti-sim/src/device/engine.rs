@@ -58,7 +58,8 @@ impl Engine {
     pub fn count(&self, mut input: CountIn) -> Result<Counted, CountError> {
         if self.has(Mutant::TabKeepsDevice) {
             // Clock and row numbers as this tab last had them; the rest is what is stored.
-            if let Some(kept) = self.remembered.borrow().as_ref().filter(|kept| kept.device_id == input.device.device_id)
+            if let Some(kept) =
+                self.remembered.borrow().as_ref().filter(|kept| kept.device_id == input.device.device_id)
             {
                 input.device.clock = kept.clock;
                 input.device.next_item_seq = kept.next_item_seq;
@@ -90,9 +91,13 @@ impl Engine {
         let mut plan = self.inner.plan(input);
         if self.has(Mutant::LateAnswerDeletes) {
             let late = |item: &ItemRecord, batch| {
-                open.iter().any(|delivery| delivery.batch_id == batch && delivery.items.iter().any(|sent| sent.import_item_seq_id == item.import_item_seq_id))
+                open.iter().any(|delivery| {
+                    delivery.batch_id == batch
+                        && delivery.items.iter().any(|sent| sent.import_item_seq_id == item.import_item_seq_id)
+                })
             };
-            let withdrawn: Vec<_> = plan.deliveries.iter().filter(|d| d.state == DeliveryState::Withdrawn).map(|d| d.batch_id).collect();
+            let withdrawn: Vec<_> =
+                plan.deliveries.iter().filter(|d| d.state == DeliveryState::Withdrawn).map(|d| d.batch_id).collect();
             for item in &mut plan.items {
                 if withdrawn.iter().any(|batch| late(item, *batch)) {
                     confirm(item);
@@ -121,7 +126,10 @@ impl Engine {
             settled.epoch_changed = false;
         }
         let refused_before = |item: &ItemRecord| {
-            before.items.iter().any(|was| was.import_item_seq_id == item.import_item_seq_id && was.truth == Truth::Refused)
+            before
+                .items
+                .iter()
+                .any(|was| was.import_item_seq_id == item.import_item_seq_id && was.truth == Truth::Refused)
         };
         for item in &mut settled.items {
             match self.mutant {
@@ -137,7 +145,9 @@ impl Engine {
                 Some(Mutant::OneRefusalRefusesAll) if status == 422 && !refused_before(item) => {
                     refuse(item, "items-refused", before.now);
                 }
-                Some(Mutant::DeadLetterAfterAccept) if status == DEAD_LETTER_STATUS => refuse(item, "refused", before.now),
+                Some(Mutant::DeadLetterAfterAccept) if status == DEAD_LETTER_STATUS => {
+                    refuse(item, "refused", before.now)
+                }
                 Some(Mutant::QueueDroppedAtSignIn) if status == 401 => refuse(item, "token-expired", before.now),
                 _ => {}
             }
@@ -194,12 +204,8 @@ fn confirm(item: &mut ItemRecord) {
 }
 
 fn refuse(item: &mut ItemRecord, code: &str, now: Moment) {
-    item.problem = Some(ItemProblem {
-        code: code.to_owned(),
-        detail: "Refused.".to_owned(),
-        at: now,
-        revision: item.revision,
-    });
+    item.problem =
+        Some(ItemProblem { code: code.to_owned(), detail: "Refused.".to_owned(), at: now, revision: item.revision });
     item.confirmed = None;
     item.custody = None;
     item.truth = Truth::Refused;
@@ -222,7 +228,9 @@ impl CourierEngine {
     pub fn handle(&mut self, now: Moment, entropy: &[u8], mut event: Event) -> Vec<Effect> {
         match (&mut event, self.mutant) {
             (Event::Answered { retry_after, .. }, Some(Mutant::RetryAfterIgnored)) => *retry_after = None,
-            (Event::Answered { status, body, .. }, Some(Mutant::PoisonBlocks)) if (400..=499).contains(status) && *status != 401 => {
+            (Event::Answered { status, body, .. }, Some(Mutant::PoisonBlocks))
+                if (400..=499).contains(status) && *status != 401 =>
+            {
                 // To this courier any refusal is a failure like another, and it waits for its turn.
                 *status = 503;
                 body.clear();

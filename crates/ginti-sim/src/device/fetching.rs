@@ -7,7 +7,6 @@ use std::{
 
 use ginti_sync::batcher::{Absorb, RemoteItem, Seen, Trigger};
 use ginti_sync::courier;
-use ginti_sync::record::Truth;
 use ginti_types::{Epoch, SessionId, SessionStatus, TenantId, Timestamp};
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -76,12 +75,7 @@ impl Fetching {
             .transact(&self.realm, |txn| {
                 let data = txn.data_mut();
                 // A session that left the list stays while counts of it are unsent or refused.
-                let kept: Vec<_> = data
-                    .items
-                    .values()
-                    .filter(|item| item.truth != Truth::Confirmed)
-                    .map(|item| item.inventory_count_import_id.clone())
-                    .collect();
+                let kept: Vec<_> = data.unconfirmed_rows().map(|item| item.inventory_count_import_id.clone()).collect();
                 data.sessions.retain(|session, _| kept.contains(session));
                 for session in &answer.items {
                     data.sessions.insert(session.inventory_count_import_id.clone(), session.status_id.takes_counts());
@@ -115,7 +109,8 @@ impl Fetching {
     /// Everything a shift without network needs.
     pub async fn everything(&self) -> Result<(), String> {
         self.sessions().await?;
-        let sessions = self.host.transact(&self.realm, |txn| Ok(txn.data().sessions.keys().cloned().collect::<Vec<_>>()));
+        let sessions =
+            self.host.transact(&self.realm, |txn| Ok(txn.data().sessions.keys().cloned().collect::<Vec<_>>()));
         for session in sessions.await? {
             self.items(&session).await?;
         }
@@ -134,9 +129,10 @@ impl Fetching {
             if position(txn.data(), session) != *from {
                 return Ok(false);
             }
-            let local = answer.items.iter().filter_map(|row| {
-                txn.data().items.get(&(session.clone(), row.import_item_seq_id.clone())).cloned()
-            });
+            let local = answer
+                .items
+                .iter()
+                .filter_map(|row| txn.data().items.get(&(session.clone(), row.import_item_seq_id.clone())).cloned());
             let local = local.collect();
             let out = engine.absorb(Absorb {
                 now: host.now(),

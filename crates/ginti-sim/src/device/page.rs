@@ -47,7 +47,12 @@ pub struct Page {
 
 impl Page {
     /// Gives the device an identity if it has none, and starts.
-    pub async fn create(host: &Host, is_controlled: bool, profile: &Profile, tokens: &Rc<Tokens>) -> Result<Rc<Self>, String> {
+    pub async fn create(
+        host: &Host,
+        is_controlled: bool,
+        profile: &Profile,
+        tokens: &Rc<Tokens>,
+    ) -> Result<Rc<Self>, String> {
         let engine = Rc::new(Engine::new(host));
         let (realm, user) = (profile.tenant.clone(), profile.user.clone());
         host.transact(&realm, |txn| {

@@ -138,7 +138,7 @@ impl Planning {
                 txn.put_device(plan.device.clone());
                 txn.put_items(plan.items.iter().cloned());
                 txn.put_deliveries(plan.deliveries.iter().cloned());
-                let is_waiting = txn.data().items.values().any(|item| item.truth == Truth::Saved);
+                let is_waiting = txn.data().unconfirmed_rows().any(|item| item.truth == Truth::Saved);
                 Ok(Some((plan, is_waiting)))
             })
             .await?;
@@ -194,7 +194,8 @@ impl Planning {
                     Some(reason) => {
                         let items = txn.named_by(&delivery);
                         let (reason, entropy) = (reason.clone(), host.entropy());
-                        let out = engine.handover_failed(HandoverFailed { now, device, delivery, items, reason, entropy });
+                        let out =
+                            engine.handover_failed(HandoverFailed { now, device, delivery, items, reason, entropy });
                         txn.put_device(out.device);
                         txn.put_items(out.items);
                         txn.put_deliveries([out.delivery]);
@@ -215,7 +216,7 @@ impl Planning {
         let mut has_settled = false;
         while self.settle_again.take() {
             let answered = self.host.transact(&self.realm, |txn| {
-                let answered = txn.data().deliveries.values().filter(|d| d.state == DeliveryState::Answered);
+                let answered = txn.data().open_deliveries().filter(|d| d.state == DeliveryState::Answered);
                 Ok(answered.map(|delivery| delivery.batch_id).collect::<Vec<_>>())
             });
             let Ok(answered) = answered.await else { break };

@@ -2,6 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    future::Future,
     rc::Rc,
 };
 
@@ -194,7 +195,7 @@ impl Tokens {
 
     /// Tells the server the id this device is about to take; the server's time, none when that failed.
     pub async fn announce(&self, announcement: Announcement, timeout_ms: i64) -> Option<Timestamp> {
-        with_lock(&self.host, AUTH_LOCK, timeout_ms, self.fetch_token(announcement, timeout_ms)).await?.server_time
+        self.alone(timeout_ms, || self.fetch_token(announcement.clone(), timeout_ms)).await.server_time
     }
 
     async fn refresh_once(&self, timeout_ms: i64) -> Refreshed {
@@ -202,14 +203,22 @@ impl Tokens {
         if let Some(token) = given_up {
             *self.spent.borrow_mut() = Some(token.access);
         }
-        let work = async {
+        self.alone(timeout_ms, || async {
             if let Some(token) = self.current() {
                 return Refreshed { result: courier::Refreshed::Ok, realm: Some(token.realm), server_time: None };
             }
             let device_id = self.known_device_id().await;
             self.fetch_token(Announcement { device_id, ..Announcement::default() }, timeout_ms).await
-        };
-        with_lock(&self.host, AUTH_LOCK, timeout_ms, work).await.unwrap_or_else(unreachable)
+        })
+        .await
+    }
+
+    /// Under the lock; without it when it is not free in time: its holder may be gone for good.
+    async fn alone<F: Future<Output = Refreshed>>(&self, timeout_ms: i64, work: impl Fn() -> F) -> Refreshed {
+        match with_lock(&self.host, AUTH_LOCK, timeout_ms, work()).await {
+            Some(refreshed) => refreshed,
+            None => work().await,
+        }
     }
 
     async fn fetch_token(&self, told: Announcement, timeout_ms: i64) -> Refreshed {

@@ -7,7 +7,7 @@ use ginti_types::Epoch;
 
 use super::{Content, Invariant, Oracle, content_of};
 use crate::{
-    device::{Device, disk::is_open},
+    device::Device,
     dump::{Dump, Entry, RowKey, StampKey},
     world::World,
 };
@@ -48,7 +48,7 @@ impl Oracle {
                 return;
             };
             let entries = by_row.get(row).map_or(&[][..], Vec::as_slice);
-            let alone = writers[row].len() == 1;
+            let alone = writers[row].len() == 1 && !self.shared.borrow().contains(row);
             self.compare_one(device, row, &told.content, &item, dump, entries, alone);
             if self.has_found() {
                 return;
@@ -85,7 +85,12 @@ impl Oracle {
             return;
         }
         if outcomes.is_empty() {
-            let what = format!("{} of row {}, counted by {}, never reached the server", units(told.micros), row.1, told.person);
+            let what = format!(
+                "{} of row {}, counted by {}, never reached the server",
+                units(told.micros),
+                row.1,
+                told.person
+            );
             self.wrong(device, Invariant::NothingLost, what);
             return;
         }
@@ -93,7 +98,8 @@ impl Oracle {
         let is_late = outcomes.iter().all(|outcome| *outcome == 2);
         if alone && !is_late && held.is_none_or(|held| content_of_entry(held) != *told) {
             let held = held.map_or("nothing".to_owned(), |held| units(held.quantity));
-            let what = format!("row {} holds {held} on the server where {} was counted last", row.1, units(told.micros));
+            let what =
+                format!("row {} holds {held} on the server where {} was counted last", row.1, units(told.micros));
             self.wrong(device, Invariant::NoStaleWin, what);
         }
     }
@@ -131,7 +137,9 @@ impl Oracle {
         for (row, _) in newest.keys() {
             *writers.entry(row).or_default() += 1;
         }
-        for ((row, index), told) in newest.iter().filter(|((row, _), _)| writers[row] == 1) {
+        for ((row, index), told) in
+            newest.iter().filter(|((row, _), _)| writers[row] == 1 && !self.shared.borrow().contains(row))
+        {
             let item = world.device(*index).and_then(|device| item_of(&device, row));
             let confirmed = item.is_some_and(|item| item.truth == Truth::Confirmed && !item.late);
             let entry = dump.held.get(row).and_then(Option::as_ref).and_then(|(_, number)| entry_at(dump, *number));
@@ -143,7 +151,8 @@ impl Oracle {
         }
         if let Some((name, total)) = counted.iter().find(|(name, total)| held.get(name) != Some(total)) {
             let product = name.1.clone().unwrap_or_default();
-            let what = format!("product {product} adds up to another number than {} in session {}", units(*total), name.0);
+            let what =
+                format!("product {product} adds up to another number than {} in session {}", units(*total), name.0);
             self.violated(&world.kernel, Invariant::NothingDoubled, None, what);
         }
     }
@@ -153,7 +162,7 @@ fn waits_for(device: &Device, epoch: Option<&Epoch>) -> Option<Unconverged> {
     let disk = device.disk.borrow();
     let unconverged = |what: String| Some(Unconverged { device: device.index, what });
     for (tenant, data) in &disk.tenants {
-        let waiting = data.items.values().filter(|item| matches!(item.truth, Truth::Saved | Truth::Sending)).count();
+        let waiting = data.unconfirmed_rows().filter(|item| item.truth != Truth::Refused).count();
         if waiting > 0 {
             return unconverged(format!("{waiting} counts of {tenant} are not confirmed"));
         }
@@ -161,7 +170,7 @@ fn waits_for(device: &Device, epoch: Option<&Epoch>) -> Option<Unconverged> {
         if !data.items.is_empty() && knows != epoch {
             return unconverged(format!("{tenant} has not noticed that the server's history is another one"));
         }
-        let open = data.deliveries.values().filter(|delivery| is_open(delivery.state)).count();
+        let open = data.open_deliveries().count();
         if open > 0 {
             return unconverged(format!("{open} batches of {tenant} are not settled"));
         }
@@ -175,7 +184,8 @@ fn waits_for(device: &Device, epoch: Option<&Epoch>) -> Option<Unconverged> {
 fn item_of(device: &Device, row: &RowKey) -> Option<ItemRecord> {
     let disk = device.disk.borrow();
     let mut all = disk.tenants.values().flat_map(|data| data.items.values());
-    all.find(|item| item.inventory_count_import_id.as_str() == row.0 && item.import_item_seq_id.as_str() == row.1).cloned()
+    all.find(|item| item.inventory_count_import_id.as_str() == row.0 && item.import_item_seq_id.as_str() == row.1)
+        .cloned()
 }
 
 fn entries_by_row(dump: &Dump) -> BTreeMap<&RowKey, Vec<&Entry>> {

@@ -20,6 +20,8 @@ pub struct Expectations {
     before: RefCell<BTreeMap<Thing, Possible>>,
     /// Things something may still happen to at any time: begun, and never heard of again while its tab lives.
     wild: RefCell<BTreeSet<Thing>>,
+    /// The same for everything in a session: an undo is under way.
+    wild_sessions: RefCell<BTreeSet<(usize, String)>>,
 }
 
 impl Expectations {
@@ -36,7 +38,7 @@ impl Expectations {
     pub fn done(&self, thing: &Thing, from: i64, to: i64, change: impl Fn(i64) -> Option<i64>) -> bool {
         let before = self.before.borrow_mut().remove(thing).unwrap_or_else(|| BTreeSet::from([0]));
         self.rows.borrow_mut().insert(thing.clone(), BTreeSet::from([to]));
-        let is_wild = self.wild.borrow().contains(thing);
+        let is_wild = self.is_wild(thing);
         (is_wild || before.is_empty() || before.contains(&from)) && change(from) == Some(to)
     }
 
@@ -55,7 +57,7 @@ impl Expectations {
     /// Something was taken back: the number was one of the possible ones. False if it was not.
     pub fn undone(&self, thing: &Thing, from: i64, to: i64) -> bool {
         let possible = self.rows.borrow_mut().insert(thing.clone(), BTreeSet::from([to]));
-        let is_wild = self.wild.borrow().contains(thing);
+        let is_wild = self.is_wild(thing);
         is_wild || possible.is_none_or(|possible| possible.is_empty() || possible.contains(&from))
     }
 
@@ -66,9 +68,12 @@ impl Expectations {
             possible.clear();
         }
         if is_pending {
-            let theirs = rows.keys().filter(|thing| thing.0 == device && thing.1 == session).cloned();
-            self.wild.borrow_mut().extend(theirs);
+            self.wild_sessions.borrow_mut().insert((device, session.to_owned()));
         }
+    }
+
+    fn is_wild(&self, thing: &Thing) -> bool {
+        self.wild.borrow().contains(thing) || self.wild_sessions.borrow().contains(&(thing.0, thing.1.clone()))
     }
 
     /// The device was begun anew, or somebody else wrote its rows.

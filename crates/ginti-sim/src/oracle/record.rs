@@ -68,9 +68,13 @@ impl Oracle {
         let was = before.filter(|before| before.revision == after.revision && before.device_id == after.device_id);
         if after.truth == Truth::Confirmed && was.is_none_or(|was| was.truth != Truth::Confirmed) {
             if !self.durable_ever.borrow().contains(&stamped) {
-                let mid_flight = before.is_some_and(|before| before.custody.as_ref().is_some_and(|c| c.revision != after.revision));
+                let mid_flight =
+                    before.is_some_and(|before| before.custody.as_ref().is_some_and(|c| c.revision != after.revision));
                 let invariant = if mid_flight { Invariant::NoMidFlightLoss } else { Invariant::NoFalseConfirmation };
-                let what = format!("row {} is called confirmed at revision {}, which the server does not have", row.1, stamped.1);
+                let what = format!(
+                    "row {} is called confirmed at revision {}, which the server does not have",
+                    row.1, stamped.1
+                );
                 self.wrong(device, invariant, what);
             }
             device.say(|| format!("row {} is confirmed", row.1));
@@ -120,7 +124,8 @@ impl Oracle {
         };
         let (Some(receipt), Ok(batch)) = (receipt, serde_json::from_str::<Batch>(&request.body)) else { return };
         device.say(|| {
-            let outcomes: BTreeSet<_> = receipt.items.iter().map(|item| format!("{:?}", item.outcome).to_lowercase()).collect();
+            let outcomes: BTreeSet<_> =
+                receipt.items.iter().map(|item| format!("{:?}", item.outcome).to_lowercase()).collect();
             let outcomes = outcomes.into_iter().collect::<Vec<_>>().join(", ");
             format!("the server takes a batch of {}: {outcomes}", batch.items.len())
         });
@@ -151,12 +156,13 @@ impl Oracle {
         let theirs = newest.iter().filter(|((row, index), _)| *index == device.index && row.0 == session);
         for ((row, _), newest) in theirs {
             let is_refused = device.disk.borrow().tenants.get(&newest.realm).is_some_and(|data| {
-                data.items.values().any(|item| {
-                    item.import_item_seq_id.as_str() == row.1 && item.truth == Truth::Refused
-                })
+                data.items
+                    .values()
+                    .any(|item| item.import_item_seq_id.as_str() == row.1 && item.truth == Truth::Refused)
             });
             let there = self.durable_ever.borrow().iter().any(|(at, revision, device_id)| {
-                at == row && self.stamps.borrow().get(&(at.clone(), *revision, device_id.clone())) == Some(&newest.content)
+                at == row
+                    && self.stamps.borrow().get(&(at.clone(), *revision, device_id.clone())) == Some(&newest.content)
             });
             if !there && !is_refused {
                 let what = format!("session {session} was handed in while row {} was unsent", row.1);
