@@ -58,7 +58,7 @@ pub struct Device {
     entropy_chance: RefCell<Chance>,
     trips: RefCell<Vec<Trip>>,
     locks: lock::Locks,
-    endings: RefCell<Vec<(u64, Rc<dyn Fn()>)>>,
+    endings: RefCell<Vec<Ending>>,
     power: RefCell<Life>,
     /// Open tabs.
     pub tabs: RefCell<Vec<Rc<Tab>>>,
@@ -79,6 +79,9 @@ pub struct Device {
     /// Its browser alone has to deliver what its worker has.
     pub must_sync: Cell<bool>,
 }
+
+/// What is done when the host of that number ends.
+type Ending = (u64, Rc<dyn Fn()>);
 
 /// What ends at an await.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -311,7 +314,7 @@ impl Device {
         self.locks.host_ended(host.number, leaks);
         let (theirs, others) = self.endings.take().into_iter().partition(|(number, _)| *number == host.number);
         self.endings.borrow_mut().extend::<Vec<_>>(others);
-        let theirs: Vec<(u64, Rc<dyn Fn()>)> = theirs;
+        let theirs: Vec<Ending> = theirs;
         for (_, ending) in theirs {
             ending();
         }

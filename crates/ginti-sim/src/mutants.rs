@@ -2,7 +2,8 @@
 //! simulated hosts around the machines, of the machines' answers, or of the store. No switch is in any shipped crate: a
 //! mutant is planted here, at the border, so there is nothing to switch on elsewhere.
 
-/// A bug that can be planted.
+/// A bug that can be planted. What each does is said in [`ALL`].
+#[allow(missing_docs, reason = "each is described in the table below, where the command line reads it")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mutant {
     // Of a worker's queue.

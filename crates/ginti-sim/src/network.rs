@@ -68,6 +68,7 @@ pub enum Broken {
 
 /// What becomes of one request.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing that can happen by itself")]
 struct Fate {
     /// Nobody there: an error after a moment.
     refused: bool,

@@ -31,6 +31,9 @@ const SYNCED_WITHIN_MS: i64 = 27 * 60_000;
 /// How long nothing may be sent once everything has arrived.
 const QUIET_MS: i64 = 10 * 60_000;
 
+/// Something that is wrong at the moment, and for whom.
+type Trouble = (Option<usize>, Bad);
+
 /// Everything there is.
 pub struct World {
     /// Runs it.
@@ -55,7 +58,7 @@ pub struct World {
     pub counts: Cell<u64>,
     /// Ends of connections that hang.
     pub hung: RefCell<Vec<Box<dyn std::any::Any>>>,
-    bad: RefCell<Rc<[(Option<usize>, Bad)]>>,
+    bad: RefCell<Rc<[Trouble]>>,
     is_server_busy: Cell<bool>,
     crash_down_ms: Cell<i64>,
     chance: RefCell<Chance>,
@@ -373,23 +376,9 @@ impl World {
                 self.say("the server is back");
                 self.started();
             }
-            Sudden::BackUp => {
-                if self.server.back_up().is_ok() {
-                    self.say("a copy of the database is made");
-                }
-            }
-            Sudden::Restore { epoch_too } => {
-                if self.server.restore(epoch_too).is_ok_and(|restored| restored) {
-                    self.say("the copy is put back");
-                    self.replaced();
-                }
-            }
-            Sudden::Wipe => {
-                if self.server.wipe().is_ok() {
-                    self.say("the server has lost everything");
-                    self.replaced();
-                }
-            }
+            Sudden::BackUp => self.done(self.server.back_up().map(|()| true), "a copy of the database is made", false),
+            Sudden::Restore { epoch_too } => self.done(self.server.restore(epoch_too), "the copy is put back", true),
+            Sudden::Wipe => self.done(self.server.wipe().map(|()| true), "the server has lost everything", true),
             Sudden::Reopen { session } => {
                 let (session, ..) = shop::SESSIONS[usize::from(session) % shop::SESSIONS.len()];
                 if self.server.set_status(session, SessionStatus::SessionAssigned) {
@@ -397,6 +386,17 @@ impl World {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// An operator has done something to the database, if there was anything to do.
+    fn done(&self, result: Result<bool>, what: &str, is_replaced: bool) {
+        debug_assert!(result.is_ok(), "{result:?}");
+        if result.unwrap_or(false) {
+            self.say(what);
+            if is_replaced {
+                self.replaced();
+            }
         }
     }
 

@@ -66,6 +66,7 @@ pub enum WorkerEvent {
 
 /// The browser's background sync, for the one tag there is.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own that the browser keeps")]
 pub struct SyncManager {
     is_registered: bool,
     is_again: bool,
@@ -80,6 +81,25 @@ pub struct SyncManager {
 const SYNC_WAITS_MS: [i64; 2] = [300_000, 1_200_000];
 /// A worker whose event takes longer is stopped.
 const EVENT_MS_MAX: i64 = 300_000;
+
+impl SyncManager {
+    /// An event has ended: how long until the next, if there is to be one.
+    fn ended(&mut self, is_delivered: bool, is_last_chance: bool) -> Option<i64> {
+        let is_over = is_delivered || is_last_chance;
+        if !is_over {
+            self.attempt += 1;
+            return Some(SYNC_WAITS_MS[self.attempt - 1]);
+        }
+        self.attempt = 0;
+        if self.is_again {
+            return Some(0);
+        }
+        self.is_registered = false;
+        self.is_running = false;
+        self.has_given_up = !is_delivered;
+        None
+    }
+}
 
 /// What hosts of one device say to each other. It only hurries.
 #[derive(Clone, Debug)]
@@ -285,19 +305,8 @@ impl Device {
                 let (reply, done) = tokio::sync::oneshot::channel();
                 device.dispatch(WorkerEvent::Sync { is_last_chance, reply });
                 let is_delivered = done.await.unwrap_or(false);
-                let mut sync = device.sync.borrow_mut();
-                let is_over = is_delivered || is_last_chance;
-                if is_over && !sync.is_again {
-                    sync.is_registered = false;
-                    sync.is_running = false;
-                    sync.has_given_up = !is_delivered;
-                    return;
-                }
-                sync.attempt = if is_over { 0 } else { attempt + 1 };
-                drop(sync);
-                if !is_over {
-                    device.world.kernel.sleep(SYNC_WAITS_MS[attempt]).await;
-                }
+                let Some(wait_ms) = device.sync.borrow_mut().ended(is_delivered, is_last_chance) else { return };
+                device.world.kernel.sleep(wait_ms).await;
             }
         });
     }

@@ -146,7 +146,7 @@ impl Engine {
                     refuse(item, "items-refused", before.now);
                 }
                 Some(Mutant::DeadLetterAfterAccept) if status == DEAD_LETTER_STATUS => {
-                    refuse(item, "refused", before.now)
+                    refuse(item, "refused", before.now);
                 }
                 Some(Mutant::QueueDroppedAtSignIn) if status == 401 => refuse(item, "token-expired", before.now),
                 _ => {}
@@ -249,11 +249,7 @@ impl CourierEngine {
                 (Effect::Persist { record }, Some(Mutant::BackoffEnds)) if record.failures >= 10 => {
                     record.failures = u32::MAX;
                 }
-                (effect @ Effect::Wait { .. }, Some(Mutant::NoBackoff)) => {
-                    if let Effect::Wait { until, .. } = effect {
-                        *until = now.plus_ms(200);
-                    }
-                }
+                (Effect::Wait { until, .. }, Some(Mutant::NoBackoff)) => *until = now.plus_ms(200),
                 _ => {}
             }
         }

@@ -61,6 +61,8 @@ pub struct Announcement {
     pub retire: bool,
 }
 
+type Listener = Rc<dyn Fn(TokenEvent)>;
+
 /// One host's tokens.
 pub struct Tokens {
     host: Host,
@@ -69,7 +71,7 @@ pub struct Tokens {
     token_at_ms: Cell<i64>,
     spent: RefCell<Option<String>>,
     refreshing: RefCell<Option<Shared<LocalBoxFuture<'static, Refreshed>>>>,
-    listeners: RefCell<Vec<Rc<dyn Fn(TokenEvent)>>>,
+    listeners: RefCell<Vec<Listener>>,
 }
 
 #[derive(Deserialize)]
@@ -146,7 +148,7 @@ impl Tokens {
     }
 
     /// Adds a listener.
-    pub fn on(&self, listener: Rc<dyn Fn(TokenEvent)>) {
+    pub fn on(&self, listener: Listener) {
         self.listeners.borrow_mut().push(listener);
     }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// A device's own row of one thing: device, session, product or code.
-pub type Thing = (usize, String, String);
+pub(crate) type Thing = (usize, String, String);
 
 /// Possible numbers, in millionths; none at all when it may be any.
 type Possible = BTreeSet<i64>;

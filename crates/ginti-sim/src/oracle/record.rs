@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use ginti_sync::record::{ItemRecord, Truth};
-use ginti_types::{Batch, Code, Outcome, Problem, Receipt};
+use ginti_types::{Batch, Code, Outcome, Problem, Receipt, Timestamp};
 
 use super::{Content, Invariant, Newest, Oracle, content_of, row_key};
 use crate::{
@@ -105,7 +105,7 @@ impl Oracle {
             let content = Content {
                 micros: item.content.quantity.micros(),
                 person: item.content.counted_by_user_login_id.as_ref().map(ToString::to_string).unwrap_or_default(),
-                at_ms: item.content.counted_at.map_or(0, |at| at.unix_ms()),
+                at_ms: item.content.counted_at.map_or(0, Timestamp::unix_ms),
                 product: item.content.product_id.as_ref().map(ToString::to_string),
             };
             if !contents.contains(&(row.clone(), content)) {
