@@ -20,6 +20,7 @@ function row(changes: Partial<ItemRecord> = {}): ItemRecord {
     revision: 1_000,
     deviceId: 'device',
     own: true,
+    countedHere: true,
     confirmed: null,
     custody: { batchId: 'b', revision: 1_000 },
     problem: null,
