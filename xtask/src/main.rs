@@ -7,6 +7,7 @@ mod e2e;
 mod fingerprint;
 mod process;
 mod server;
+mod sim;
 mod size;
 mod tidy;
 mod toolchain;
@@ -47,6 +48,12 @@ enum Command {
     ///
     /// Builds the server and the web app first. Chromium and its driver are installed where that is possible.
     E2e(e2e::E2eArguments),
+
+    /// Play the simulator's stories
+    ///
+    /// Many devices, the real sync engine and the real server in virtual time, while everything goes wrong. Fresh seeds
+    /// unless told otherwise; `cargo xtask sim --help` tells what else it can do.
+    Sim(sim::SimArguments),
 
     /// Build the sync engine for browsers into web/courier/wasm
     ///
@@ -92,6 +99,7 @@ fn run(command: &Command) -> Result<()> {
         Command::Run(arguments) => server::run(&workspace, arguments),
         Command::Test(arguments) => check::run(&workspace, arguments),
         Command::E2e(arguments) => e2e::run(&workspace, arguments),
+        Command::Sim(arguments) => sim::run(&workspace, arguments),
         Command::Wasm => wasm::build(&workspace),
         Command::Web => wasm::build(&workspace).and_then(|()| web::build(&workspace)),
         Command::Size => size::check(&workspace),

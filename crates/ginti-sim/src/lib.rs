@@ -5,6 +5,7 @@
 //! everything must arrive. [`oracle`] says what does not hold. [`campaign`] plays many seeds, [`mutants`] plants the field's
 //! classic bugs to see that the oracle finds them, [`shrink`] makes a failing story small.
 
+pub mod campaign;
 pub mod chance;
 pub mod device;
 pub mod dump;
@@ -16,6 +17,8 @@ pub mod person;
 pub mod scenario;
 pub mod server;
 pub mod shop;
+pub mod shrink;
+pub mod stampede;
 pub mod tampered;
 pub mod trace;
 pub mod world;

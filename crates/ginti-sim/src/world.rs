@@ -3,6 +3,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeMap,
     rc::Rc,
 };
 
@@ -63,6 +64,8 @@ pub struct World {
     crash_down_ms: Cell<i64>,
     chance: RefCell<Chance>,
     has_healed: Cell<bool>,
+    count_from_ms: Option<i64>,
+    arrivals: RefCell<BTreeMap<i64, u64>>,
     /// Whether an operator ever put back a copy, or lost everything.
     pub was_server_replaced: Cell<bool>,
 }
@@ -84,6 +87,8 @@ pub struct Outcome {
     pub longest_queue: usize,
     /// How long it took until everything had arrived.
     pub converged_ms: i64,
+    /// Requests that reached the server in each second after a moment, if that was wanted.
+    pub arrivals: BTreeMap<i64, u64>,
     /// The story, if it was wanted.
     pub lines: Vec<(i64, String)>,
     /// All tables of the server, if the story was wanted.
@@ -92,6 +97,15 @@ pub struct Outcome {
 
 /// Runs a story.
 pub fn run(scenario: &Scenario, mutant: Option<Mutant>, is_told: bool) -> Result<Outcome> {
+    run_with(scenario, mutant, is_told, None)
+}
+
+/// Runs a story and counts the requests that reach the server, from so many milliseconds on.
+pub fn run_counting(scenario: &Scenario, from_ms: i64) -> Result<Outcome> {
+    run_with(scenario, None, false, Some(shop::START_MS + from_ms))
+}
+
+fn run_with(scenario: &Scenario, mutant: Option<Mutant>, is_told: bool, count_from_ms: Option<i64>) -> Result<Outcome> {
     let kernel = Kernel::starting_at(shop::START_MS);
     let life = kernel.life();
     let world = Rc::new(World {
@@ -110,6 +124,8 @@ pub fn run(scenario: &Scenario, mutant: Option<Mutant>, is_told: bool) -> Result
         crash_down_ms: Cell::new(0),
         chance: RefCell::new(Chance::of(scenario.seed, "world", 0)),
         has_healed: Cell::new(false),
+        count_from_ms,
+        arrivals: RefCell::default(),
         was_server_replaced: Cell::new(false),
         kernel,
     });
@@ -126,6 +142,7 @@ pub fn run(scenario: &Scenario, mutant: Option<Mutant>, is_told: bool) -> Result
         sends_a_minute: world.oracle.sends_a_minute.get(),
         longest_queue: world.oracle.longest_queue.get(),
         converged_ms,
+        arrivals: world.arrivals.take(),
         lines: world.trace.take(),
         tables,
     };
@@ -145,6 +162,9 @@ impl World {
 
     /// A request is there; none when nobody answers.
     pub fn serve(self: &Rc<Self>, device: &Device, request: &Request) -> Option<Response> {
+        if let Some(since_ms) = self.count_from_ms.map(|from_ms| self.kernel.now_ms() - from_ms).filter(|ms| *ms >= 0) {
+            *self.arrivals.borrow_mut().entry(since_ms / 1_000).or_default() += 1;
+        }
         if !self.server.is_up() {
             return None;
         }

@@ -59,6 +59,11 @@ impl Default for CourierConfig {
     }
 }
 
+/// The part of the backoff's ceiling over which devices spread that hear at once that the network is back.
+const FLEET_SPREAD: u64 = 10;
+/// The same within a sync event, at most.
+const SYNC_SPREAD_MS_MAX: u64 = 20_000;
+
 /// The machine. What must outlive the worker is in the [`CourierRecord`], given back through [`Effect::Persist`].
 #[derive(Clone, Debug)]
 pub struct Courier {
@@ -90,7 +95,7 @@ impl Courier {
         let before = self.record.clone();
         let mut entropy = Entropy::new(entropy);
         let mut effects = match event {
-            Event::Wake { cause, entries, realm } => self.wake(now, cause, entries, realm),
+            Event::Wake { cause, entries, realm } => self.wake(now, &mut entropy, cause, entries, realm),
             Event::Answered { entry, status, retry_after, replayed, body } => {
                 let answer = Answer { status, body, at: now, replayed };
                 self.answered(now, &mut entropy, entry, retry_after.as_deref(), answer)
@@ -109,7 +114,14 @@ impl Courier {
     }
 
     /// Takes the queue as it is now and decides whether this wake may try at once.
-    fn wake(&mut self, now: Moment, cause: WakeCause, entries: Vec<QueuedEntry>, realm: Option<String>) -> Vec<Effect> {
+    fn wake(
+        &mut self,
+        now: Moment,
+        entropy: &mut Entropy,
+        cause: WakeCause,
+        entries: Vec<QueuedEntry>,
+        realm: Option<String>,
+    ) -> Vec<Effect> {
         let (obsolete, queue): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.withdrawn);
         self.queue = queue;
         self.queue.sort_by_key(|entry| entry.id);
@@ -124,12 +136,30 @@ impl Courier {
             // right behind an attempt waits for the gap to pass; dropped, it would leave the whole backoff standing.
             let gap_ms = self.config.attempt_gap_ms_min;
             let last = self.record.last_attempt_at.filter(|last| !now.has_passed(*last, gap_ms));
-            let earliest = last.map_or(Moment(0), |last| last.plus_ms(gap_ms));
+            let after_gap = last.map_or(Moment(0), |last| last.plus_ms(gap_ms));
+            let spread_ms = self.spread_ms(cause, entropy);
+            let earliest = if spread_ms > 0 { after_gap.max(now.plus_ms(spread_ms)) } else { after_gap };
             self.record.not_before = self.record.not_before.min(earliest);
             self.record.gate_probe_at = self.record.gate_probe_at.min(earliest);
         }
         let heard = self.queue.iter().map(|entry| Effect::note(entry, false, self.record.last_error.clone()));
         obsolete.iter().map(|entry| Effect::settle(entry, None)).chain(heard).collect()
+    }
+
+    /// What tells one device that the network is back tells a whole chain's at the same second. The longer it was away, the
+    /// more of them there are, and the less a moment more matters.
+    fn spread_ms(&self, cause: WakeCause, entropy: &mut Entropy) -> i64 {
+        let longest = match self.record.failures {
+            0 => 0,
+            failures => self.config.backoff.ceiling_ms(failures) / FLEET_SPREAD,
+        };
+        let longest = match cause {
+            WakeCause::Online | WakeCause::Activate => longest,
+            // The browser stops a worker that has nothing to do, as this one seems to, after half a minute.
+            WakeCause::Sync => longest.min(SYNC_SPREAD_MS_MAX),
+            _ => 0,
+        };
+        i64::try_from(entropy.up_to(longest)).unwrap_or(0)
     }
 
     fn answered(

@@ -26,7 +26,7 @@ pub struct Account {
     /// The page of whoever is signed in.
     pub page: RefCell<Option<Rc<Page>>>,
     /// The banner that asks to sign in again.
-    pub needs_sign_in: Rc<Cell<bool>>,
+    pub needs_sign_in: Cell<bool>,
     is_fetching: Cell<bool>,
 }
 
@@ -34,17 +34,31 @@ impl Account {
     /// In that tab.
     pub fn new(host: &Host, is_controlled: bool) -> Rc<Self> {
         let tokens = Tokens::new(host);
-        let needs_sign_in = Rc::new(Cell::new(false));
-        let banner = Rc::clone(&needs_sign_in);
-        tokens.on(Rc::new(move |event| banner.set(event == TokenEvent::Denied)));
-        Rc::new(Self {
+        let needs_sign_in = Cell::new(false);
+        let account = Rc::new(Self {
             host: host.clone(),
             is_controlled,
             tokens,
             page: RefCell::default(),
             needs_sign_in,
             is_fetching: Cell::new(false),
-        })
+        });
+        let weak = Rc::downgrade(&account);
+        account.tokens.on(Rc::new(move |event| {
+            let Some(account) = weak.upgrade() else { return };
+            let ours = account.page.borrow().as_ref().map(|page| page.realm.clone());
+            let theirs = account.tokens.current().map(|token| token.realm);
+            let is_foreign = event == TokenEvent::Token && ours.is_some() && ours != theirs;
+            account.needs_sign_in.set(event == TokenEvent::Denied || is_foreign);
+            // In another tab: this one begins anew.
+            let page = if event == TokenEvent::SignedOut { account.page.take() } else { None };
+            if let Some(page) = page {
+                page.stop();
+                let again = Rc::clone(&account);
+                account.host.spawn(async move { again.open().await });
+            }
+        }));
+        account
     }
 
     /// The app was opened.
@@ -192,8 +206,12 @@ impl Account {
         if newcomer.is_some() {
             self.host.on_disk(|disk| disk.newcomer = None).await?;
         }
-        self.host.on_disk(|disk| disk.profile = Some(profile.clone())).await?;
-        self.host.device.profile_ms.set(self.host.device.world.kernel.now_ms());
+        let device = &self.host.device;
+        let keep = |disk: &mut super::disk::Disk| {
+            disk.profile = Some(profile.clone());
+            device.profile_ms.set(device.world.kernel.now_ms());
+        };
+        self.host.on_disk(keep).await?;
         Ok(known.is_some_and(|device| device.device_id == *device_id))
     }
 }

@@ -161,7 +161,8 @@ impl Batcher {
         }
         let full = open.len() + changes.sends.len() >= self.config.outstanding_max;
         let wake_at = self.wake_at(now, &device, !saved.is_empty() && !full, open.iter().chain(&changes.cut));
-        let ask = trigger != Trigger::Hidden && self.is_time_to_ask(now, &device);
+        // On the page's own interval only, whose phase differs from device to device: news reaches all of them at once.
+        let ask = trigger == Trigger::Tick && self.is_time_to_ask(now, &device);
         if ask {
             device.asked_at = Some(now);
         }

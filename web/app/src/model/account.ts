@@ -28,7 +28,11 @@ export const fetchError = ref<string | null>(null)
 let fetching: { page: CourierPage; done: Promise<void> } | null = null
 
 tokens.on((event) => {
-  needsSignIn.value = event === 'denied'
+  // A sign-in of another company sends nothing of ours: another tab's, or that of a cookie older than what is kept here.
+  const isForeign = event === 'token' && profile.value !== null && tokens.current()?.realm !== profile.value.tenantId
+  needsSignIn.value = event === 'denied' || isForeign
+  // In another tab, and the device may be in other hands by now: this one must not go on counting in their name.
+  if (event === 'signedOut' && profile.value) location.reload()
 })
 
 /** Resolves when it is known whether somebody is signed in on this device and their counts can be shown. */
