@@ -432,7 +432,7 @@ impl Host {
     ) -> Result<T, String> {
         let mut disk = self.device.disk.borrow_mut();
         let data = disk.tenants.entry(realm.clone()).or_default();
-        let mut txn = Txn::new(data);
+        let mut txn = Txn::new(data, false);
         let value = work(&mut txn)?;
         let (changed, counts) = (std::mem::take(&mut txn.changed), std::mem::take(&mut txn.counts));
         drop(disk);
@@ -450,8 +450,8 @@ impl Host {
         realm: &TenantId,
         work: &mut impl FnMut(&mut Txn<'_>) -> Result<T, String>,
     ) -> Result<T, String> {
-        let mut copy = self.device.disk.borrow().tenants.get(realm).cloned().unwrap_or_default();
-        let mut txn = Txn::new(&mut copy);
+        let mut disk = self.device.disk.borrow_mut();
+        let mut txn = Txn::new(disk.tenants.entry(realm.clone()).or_default(), true);
         let value = work(&mut txn)?;
         if txn.has_written { Err("QuotaExceededError".to_owned()) } else { Ok(value) }
     }

@@ -19,6 +19,10 @@ use ginti_sim::{
 use ginti_sqlite::{Executor, Options, SqliteStore};
 use ginti_store::conformance::differential;
 
+/// A third of the time of the system's own allocator would go into memory.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Seeds that once failed, and must not again.
 const CORPUS: &str = include_str!("../corpus.txt");
 /// A planted bug that passes so many seeds is not found.

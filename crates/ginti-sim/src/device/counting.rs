@@ -138,14 +138,14 @@ impl Counting {
     async fn count_apart(&self, request: Request) -> Result<Done, String> {
         self.host
             .transact(&self.realm, |txn| {
-                txn.data_mut().unapplied.push(request.clone());
+                txn.edit(|data| data.unapplied.push(request.clone()));
                 Ok(())
             })
             .await?;
         let done = self.host.transact(&self.realm, |txn| self.decide(txn, &request)).await;
         self.host
             .transact(&self.realm, |txn| {
-                txn.data_mut().unapplied.pop();
+                txn.edit(|data| _ = data.unapplied.pop());
                 Ok(())
             })
             .await?;
@@ -155,7 +155,9 @@ impl Counting {
     /// What the bug above does at start.
     pub async fn mend_apart(&self) {
         let mended = self.host.transact(&self.realm, |txn| {
-            for request in std::mem::take(&mut txn.data_mut().unapplied) {
+            let mut unapplied = Vec::new();
+            txn.edit(|data| unapplied = std::mem::take(&mut data.unapplied));
+            for request in unapplied {
                 self.decide(txn, &request)?;
             }
             Ok(())

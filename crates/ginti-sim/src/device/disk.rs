@@ -94,12 +94,14 @@ pub struct Txn<'a> {
     pub touched: usize,
     /// Whether anything was written.
     pub has_written: bool,
+    /// Whether there is no room: then nothing is written, and the whole of it fails in the end.
+    is_full: bool,
 }
 
 impl<'a> Txn<'a> {
     /// Over that data.
-    pub fn new(data: &'a mut TenantData) -> Self {
-        Self { data, changed: Vec::new(), counts: Vec::new(), touched: 0, has_written: false }
+    pub fn new(data: &'a mut TenantData, is_full: bool) -> Self {
+        Self { data, changed: Vec::new(), counts: Vec::new(), touched: 0, has_written: false, is_full }
     }
 
     /// The data, to read.
@@ -107,10 +109,12 @@ impl<'a> Txn<'a> {
         self.data
     }
 
-    /// The data, to write what nobody watches.
-    pub fn data_mut(&mut self) -> &mut TenantData {
+    /// Writes what nobody watches.
+    pub fn edit(&mut self, change: impl FnOnce(&mut TenantData)) {
         self.has_written = true;
-        self.data
+        if !self.is_full {
+            change(self.data);
+        }
     }
 
     /// This installation.
@@ -122,16 +126,18 @@ impl<'a> Txn<'a> {
     /// Puts this installation.
     pub fn put_device(&mut self, device: DeviceRecord) {
         self.touched += 1;
-        self.has_written = true;
-        self.data.device = Some(device);
+        self.edit(|data| data.device = Some(device));
     }
 
     /// Puts rows.
     pub fn put_items(&mut self, items: impl IntoIterator<Item = ItemRecord>) {
         for item in items {
             self.touched += 1;
-            let key = (item.inventory_count_import_id.clone(), item.import_item_seq_id.clone());
             self.has_written = true;
+            if self.is_full {
+                continue;
+            }
+            let key = (item.inventory_count_import_id.clone(), item.import_item_seq_id.clone());
             if item.truth == Truth::Confirmed {
                 self.data.unconfirmed.remove(&key);
             } else {
@@ -146,17 +152,17 @@ impl<'a> Txn<'a> {
     pub fn put_deliveries(&mut self, deliveries: impl IntoIterator<Item = DeliveryRecord>) {
         for delivery in deliveries {
             self.touched += 1;
-            self.has_written = true;
-            self.data.note_open(&delivery);
-            self.data.deliveries.insert(delivery.batch_id, delivery);
+            self.edit(|data| {
+                data.note_open(&delivery);
+                data.deliveries.insert(delivery.batch_id, delivery);
+            });
         }
     }
 
     /// Appends to the journal.
     pub fn add_scan(&mut self, scan: ScanRecord) {
         self.touched += 1;
-        self.has_written = true;
-        self.data.scans.push(scan);
+        self.edit(|data| data.scans.push(scan));
     }
 
     /// Rows of that truth.

@@ -347,14 +347,15 @@ impl Drain {
         let now = self.host.now();
         self.host
             .transact(realm, |txn| {
-                if let Some(delivery) = txn.data_mut().deliveries.get_mut(&batch_id) {
+                txn.edit(|data| {
+                    let Some(delivery) = data.deliveries.get_mut(&batch_id) else { return };
                     delivery.heard_at = Some(now);
                     if attempted {
                         delivery.attempts += 1;
                         delivery.last_attempt_at = Some(now);
                     }
                     delivery.last_error.clone_from(&error);
-                }
+                });
                 Ok(())
             })
             .await
@@ -379,13 +380,15 @@ impl Drain {
         let now = self.host.now();
         self.host
             .transact(realm, |txn| {
-                let delivery = txn.data_mut().deliveries.get_mut(&batch_id);
-                if let Some(delivery) = delivery.filter(|delivery| delivery.state != DeliveryState::Settled) {
-                    delivery.state = DeliveryState::Answered;
-                    delivery.answer = Some(answer.clone());
-                    delivery.answered_at = Some(now);
-                    delivery.heard_at = Some(now);
-                }
+                txn.edit(|data| {
+                    let delivery = data.deliveries.get_mut(&batch_id);
+                    if let Some(delivery) = delivery.filter(|delivery| delivery.state != DeliveryState::Settled) {
+                        delivery.state = DeliveryState::Answered;
+                        delivery.answer = Some(answer.clone());
+                        delivery.answered_at = Some(now);
+                        delivery.heard_at = Some(now);
+                    }
+                });
                 Ok(())
             })
             .await

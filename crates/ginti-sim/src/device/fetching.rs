@@ -73,13 +73,16 @@ impl Fetching {
         self.seen(&answer).await?;
         self.host
             .transact(&self.realm, |txn| {
-                let data = txn.data_mut();
                 // A session that left the list stays while counts of it are unsent or refused.
-                let kept: Vec<_> = data.unconfirmed_rows().map(|item| item.inventory_count_import_id.clone()).collect();
-                data.sessions.retain(|session, _| kept.contains(session));
-                for session in &answer.items {
-                    data.sessions.insert(session.inventory_count_import_id.clone(), session.status_id.takes_counts());
-                }
+                let unconfirmed = txn.data().unconfirmed_rows();
+                let kept: Vec<_> = unconfirmed.map(|item| item.inventory_count_import_id.clone()).collect();
+                txn.edit(|data| {
+                    data.sessions.retain(|session, _| kept.contains(session));
+                    for session in &answer.items {
+                        let takes_counts = session.status_id.takes_counts();
+                        data.sessions.insert(session.inventory_count_import_id.clone(), takes_counts);
+                    }
+                });
                 Ok(())
             })
             .await
@@ -143,7 +146,7 @@ impl Fetching {
             });
             txn.put_device(out.device);
             txn.put_items(out.items);
-            txn.data_mut().cursors.insert(session.clone(), answer.ledger_seq);
+            txn.edit(|data| _ = data.cursors.insert(session.clone(), answer.ledger_seq));
             Ok(true)
         })
         .await

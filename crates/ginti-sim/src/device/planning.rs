@@ -252,7 +252,7 @@ impl Planning {
                 txn.put_items(settled.items.iter().cloned());
                 txn.put_deliveries([settled.delivery.clone()]);
                 if settled.refetch {
-                    txn.data_mut().cursors.remove(&settled.delivery.inventory_count_import_id);
+                    txn.edit(|data| _ = data.cursors.remove(&settled.delivery.inventory_count_import_id));
                 }
                 if settled.epoch_changed {
                     unconfirm_counted(txn, engine);
@@ -279,13 +279,12 @@ impl Planning {
     async fn prune(&self) {
         let pruned = self.host.transact(&self.realm, |txn| {
             for state in [DeliveryState::Settled, DeliveryState::Withdrawn] {
-                let deliveries = &mut txn.data_mut().deliveries;
+                let deliveries = txn.data().deliveries.values();
                 let mut finished: Vec<_> =
-                    deliveries.values().filter(|d| d.state == state).map(|d| (d.created_at, d.batch_id)).collect();
+                    deliveries.filter(|d| d.state == state).map(|d| (d.created_at, d.batch_id)).collect();
                 finished.sort();
-                for (_, batch_id) in finished.iter().take(finished.len().saturating_sub(FINISHED_KEPT)) {
-                    deliveries.remove(batch_id);
-                }
+                finished.truncate(finished.len().saturating_sub(FINISHED_KEPT));
+                txn.edit(|data| data.deliveries.retain(|_, d| !finished.contains(&(d.created_at, d.batch_id))));
             }
             Ok(())
         });
@@ -315,7 +314,7 @@ pub fn unconfirm_counted(txn: &mut Txn<'_>, engine: &Engine) {
     let counted = txn.data().items.values().filter(|item| item.counted_here).cloned().collect();
     let out = engine.unconfirm(Unconfirm { items: counted });
     txn.put_items(out.items);
-    txn.data_mut().cursors.clear();
+    txn.edit(|data| data.cursors.clear());
 }
 
 /// What runs already, or else this, begun now.
