@@ -282,7 +282,7 @@ fn device_plan(chance: &mut Chance, index: usize, length_ms: i64) -> DevicePlan 
     let mut at_ms = chance.within(1, 10) * MINUTE_MS;
     while at_ms < length_ms {
         burst(chance, &mut at_ms, &mut steps);
-        at_ms += chance.within(3, 80) * MINUTE_MS;
+        at_ms += chance.within(3, 110) * MINUTE_MS;
         if let Some(act) = between_bursts(chance) {
             steps.push(Step { at_ms, act });
             at_ms += chance.within(500, 20_000);

@@ -7,7 +7,10 @@ use ginti_types::Epoch;
 
 use super::{Content, Invariant, Oracle, content_of};
 use crate::{
-    device::Device,
+    device::{
+        Device,
+        disk::{Queued, is_open},
+    },
     dump::{Dump, Entry, RowKey, StampKey},
     world::World,
 };
@@ -175,7 +178,13 @@ fn waits_for(device: &Device, epoch: Option<&Epoch>) -> Option<Unconverged> {
             return unconverged(format!("{open} batches of {tenant} are not settled"));
         }
     }
-    match disk.queue.all().len() {
+    // What a worker left behind that was killed between writing an answer down and clearing away waits for the next
+    // batch and is dropped then, unsent.
+    let is_finished = |entry: &Queued| {
+        let delivery = disk.tenants.get(&entry.realm).and_then(|data| data.deliveries.get(&entry.batch_id));
+        delivery.is_some_and(|delivery| !is_open(delivery.state))
+    };
+    match disk.queue.all().iter().filter(|entry| !is_finished(entry)).count() {
         0 => None,
         entries => unconverged(format!("{entries} entries are in the queue")),
     }
