@@ -1,7 +1,8 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { theDeviceDatabase } from '../src/db.js'
 import { Drain } from '../src/drain.js'
-import { COUNT_IMPORTS } from '../src/messages.js'
+import { withLock } from '../src/lock.js'
+import { COUNT_IMPORTS, COURIER_LOCK } from '../src/messages.js'
 import { BatchQueue } from '../src/queue.js'
 import { bench, httpServer, receiptFor, scan, SignedIn, storedText, until, type HttpServer } from './helpers.js'
 
@@ -112,7 +113,7 @@ describe('draining', () => {
     expect(tokens.refreshes).toBe(1)
   })
 
-  it('remembers that the network came back although a mere look came after it', async () => {
+  it('remembers that somebody looks although a mere look came after it', async () => {
     let wakeUp: () => void = () => undefined
     const server = await httpServer((response, body, count) => {
       if (count > 1) return response.end(receiptFor(body))
@@ -125,12 +126,36 @@ describe('draining', () => {
     const { drain, queue } = await queued(server, new BatchQueue(), { backoff: { baseMs: hour, capMs: hour }, attemptGapMsMin: 1 })
     const draining = drain.wake('queued')
     await until(() => server.requests.length === 1)
-    void drain.wake('online')
+    void drain.wake('visible')
     void drain.wake('interval')
     wakeUp()
     await draining
     await until(async () => (await queue.all()).length === 0)
     expect(server.requests).toHaveLength(2)
+  })
+
+  it('goes on without a lock that nobody gives back, also when the clock was set back since the last attempt', async () => {
+    const server = await httpServer()
+    const { drain } = await queued(server)
+    const database = theDeviceDatabase()
+    const record = await database.courier()
+    if (!record) throw new Error('the courier has no memory')
+    await database.putCourier({ ...record, lastAttemptAt: Date.now() + 30 * 24 * 3_600_000 })
+    let giveBack: () => void = () => undefined
+    const leaked = withLock(COURIER_LOCK, 1_000, () => new Promise<void>((resolve) => (giveBack = resolve)))
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] })
+    try {
+      const waking = drain.wake('queued')
+      await vi.advanceTimersByTimeAsync(25_000)
+      vi.useRealTimers()
+      await waking
+      await until(() => server.requests.length === 1)
+    } finally {
+      vi.useRealTimers()
+      giveBack()
+      await leaked
+      await database.putCourier(record)
+    }
   })
 
   it('never sends under the token of another company that signed in since the queue was looked at', async () => {

@@ -20,6 +20,8 @@ export interface Bench {
   /** What was handed over. */
   sent: { batchId: string; body: string }[]
   planning: Planning
+  /** How often the plan wanted to know how the server stands. */
+  asked: { times: number }
 }
 
 /** A device of its own for each test. `handOver` may refuse. */
@@ -30,17 +32,18 @@ export async function bench(handOver: (batchId: string) => Promise<void> = () =>
   const { device } = batcher.call('newDevice', { entropy: entropy() })
   await database.putDevice(device)
   const sent: Bench['sent'] = []
+  const asked = { times: 0 }
   const planning = new Planning(database, batcher, {
     handOver: async (batchId, body) => {
       await handOver(batchId)
       sent.push({ batchId, body })
     },
     announce: () => undefined,
-    ask: () => undefined,
+    ask: () => void (asked.times += 1),
     changed: () => undefined,
     refetch: () => undefined,
   })
-  return { realm, database, batcher, counting: new Counting(database, batcher, 'counter'), sent, planning }
+  return { realm, database, batcher, counting: new Counting(database, batcher, 'counter'), sent, planning, asked }
 }
 
 /** One more of a product. */

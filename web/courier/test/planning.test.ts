@@ -71,6 +71,21 @@ describe('the cadence', () => {
   })
 })
 
+describe('a device that has heard nothing of the server for long', () => {
+  it('asks how it stands, once', async () => {
+    const { database, planning, asked } = await bench()
+    const device = await database.device()
+    if (!device) throw new Error('there is no device')
+    await database.putDevice({ ...device, epoch: 'e1', lastContactAt: Date.now() - 3_600_000 })
+    await planning.plan('online')
+    expect(asked.times).toBe(0)
+    await planning.plan('tick')
+    await planning.plan('tick')
+    expect(asked.times).toBe(1)
+    planning.stop()
+  })
+})
+
 describe('settling', () => {
   it('confirms what the receipt names', async () => {
     const device = await bench()

@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import { withLock } from '../src/lock.js'
+import { AUTH_LOCK } from '../src/messages.js'
 import { Tokens } from '../src/tokens.js'
 import { httpServer, storedText, type HttpServer } from './helpers.js'
 
@@ -28,6 +30,20 @@ describe('a token', () => {
     expect(await tokens.refresh(5_000)).toMatchObject({ result: 'unreachable' })
     tokens.remember({ accessToken: 'old', realm: 'acme' })
     expect(tokens.current()).toBeNull()
+  })
+
+  it('is refreshed also when another tab was closed under the lock and nobody gives it back', async () => {
+    server = await httpServer((response) => response.end(JSON.stringify({ accessToken: 'access', expiresIn: 600, user })))
+    let giveBack: () => void = () => undefined
+    const leaked = withLock(AUTH_LOCK, 1_000, () => new Promise<void>((resolve) => (giveBack = resolve)))
+    try {
+      const tokens = new Tokens(server.url)
+      expect(await tokens.refresh(500)).toMatchObject({ result: 'ok', realm: 'acme' })
+      expect(tokens.current()?.accessToken).toBe('access')
+    } finally {
+      giveBack()
+      await leaked
+    }
   })
 
   it('is denied when the sign-in has ended, and listeners hear it', async () => {

@@ -176,7 +176,8 @@ fn failures_back_off_and_never_end() {
 
 #[test]
 fn news_cuts_the_backoff_short_but_a_poke_does_not() {
-    for (cause, goes) in [
+    let not_before = NOON.plus_ms(200_000);
+    for (cause, is_cut) in [
         (WakeCause::Online, true),
         (WakeCause::Visible, true),
         (WakeCause::Sync, true),
@@ -190,32 +191,35 @@ fn news_cuts_the_backoff_short_but_a_poke_does_not() {
     ] {
         let record = CourierRecord {
             failures: 9,
-            not_before: NOON.plus_ms(200_000),
+            not_before,
             last_attempt_at: Some(NOON.plus_ms(-5_000)),
             ..CourierRecord::default()
         };
         let mut courier = Courier::new(CourierConfig::default(), record);
-        let effects = courier.handle(NOON, &[1; 32], wake(cause, &[1]));
-        assert_eq!(effects.last() == Some(&send(1)), goes, "{cause:?}");
+        let until = match courier.handle(NOON, &draw(1), wake(cause, &[1])).pop() {
+            Some(Effect::Send { .. }) => NOON,
+            Some(Effect::Wait { until, .. }) => until,
+            other => panic!("{other:?}"),
+        };
+        // At once, or within the little that spreads a fleet.
+        assert_eq!(until <= NOON.plus_ms(30_000), is_cut, "{cause:?}");
+        assert_eq!(until == not_before, !is_cut, "{cause:?}");
     }
 }
 
 #[test]
 fn news_right_behind_a_failed_attempt_is_kept_for_a_moment_later() {
-    let record = CourierRecord { failures: 9, ..CourierRecord::default() };
+    let config =
+        CourierConfig { backoff: Backoff { base_ms: 3_600_000, cap_ms: 3_600_000 }, ..CourierConfig::default() };
     let mut rig = Rig::new();
-    rig.courier = Courier::new(CourierConfig::default(), record);
+    rig.courier = Courier::new(config, CourierRecord::default());
     rig.event(wake(WakeCause::Visible, &[1]));
     rig.event(Event::Failed { entry: 1, failure: Failure::Network });
     let failed_at = rig.now;
     rig.now = rig.now.plus_ms(200);
-    let next = rig.then(wake(WakeCause::Online, &[1]));
+    let next = rig.then(wake(WakeCause::Visible, &[1]));
     let Effect::Wait { until, reason: WaitReason::Backoff } = next else { panic!("{next:?}") };
-    assert!(
-        until <= failed_at.plus_ms(1_000),
-        "the network came back, and nobody tries for {} ms",
-        until.0 - rig.now.0
-    );
+    assert!(until <= failed_at.plus_ms(1_000), "somebody looks at it, and nobody tries for {} ms", until.0 - rig.now.0);
 }
 
 #[test]
@@ -254,6 +258,36 @@ fn retry_after_holds_against_news_and_is_spread() {
         untils.insert(until);
     }
     assert!(untils.len() > 10, "a fleet that was told the same second does not come back in it");
+}
+
+/// When a device with so many failures behind it tries after that news, from now on, over many devices.
+fn waits_after(cause: WakeCause, failures: u32) -> std::collections::BTreeSet<i64> {
+    let not_before = if failures > 0 { NOON.plus_ms(300_000) } else { Moment(0) };
+    let wait = |seed: u64| {
+        let record = CourierRecord { failures, not_before, ..CourierRecord::default() };
+        let mut courier = Courier::new(CourierConfig::default(), record);
+        match courier.handle(NOON, &draw(seed), wake(cause, &[1])).pop() {
+            Some(Effect::Wait { until, .. }) => until.0 - NOON.0,
+            Some(Effect::Send { .. }) => 0,
+            other => panic!("{other:?}"),
+        }
+    };
+    (0..200_u64).map(wait).collect()
+}
+
+#[test]
+fn news_that_a_fleet_hears_at_once_is_spread_the_more_the_longer_the_network_was_away() {
+    for cause in [WakeCause::Online, WakeCause::Activate, WakeCause::Sync] {
+        assert_eq!(waits_after(cause, 0).len(), 1, "{cause:?}: nothing failed, nothing is in the way");
+        let (short, long) = (waits_after(cause, 1), waits_after(cause, 30));
+        assert!(long.len() > 100, "{cause:?}: {} moments for 200 devices", long.len());
+        assert!(short.last() < long.last(), "{cause:?}");
+    }
+    let cap_ms = i64::try_from(Backoff::default().cap_ms).unwrap();
+    assert!(*waits_after(WakeCause::Online, 30).last().unwrap() <= cap_ms / 10);
+    let in_sync_event = *waits_after(WakeCause::Sync, 30).last().unwrap();
+    assert!(in_sync_event <= 20_000, "a sync event that waits {in_sync_event} ms is ended by the browser");
+    assert_eq!(waits_after(WakeCause::Visible, 30).into_iter().collect::<Vec<_>>(), [0], "a person looks at it");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Stories in which somebody would wait for ever, ask without end, or believe too much.
 
-use ginti_types::{Outcome, Problem, Receipt};
+use ginti_types::{ItemSeqId, Outcome, Problem, Receipt, UserLoginId};
 
 use super::super::{testkit::*, *};
 use crate::record::Truth;
@@ -68,4 +68,125 @@ fn a_receipt_that_does_not_name_a_row_says_nothing_about_it() {
     page.settle();
     assert_eq!(page.truth("apple"), Truth::Confirmed);
     assert_eq!(page.truth("pear"), Truth::Saved, "neither confirmed nor refused: it goes out again");
+}
+
+/// The server's row as another device's list would bring it.
+fn absorb_row_of(page: &mut Page, server: &Server, row: &ItemSeqId) {
+    let (stamp, content) = server.rows[row].clone();
+    let remote = RemoteItem {
+        import_item_seq_id: row.clone(),
+        product_id: content.product_id,
+        product_identifier: content.product_identifier,
+        quantity: content.quantity,
+        revision: stamp.revision,
+        device_id: stamp.device_id,
+        counted_at: content.counted_at.expect("counts say when"),
+        counted_by_user_login_id: content.counted_by_user_login_id.expect("counts name their counter"),
+        is_requested: None,
+        location_seq_id: None,
+        outcome: Outcome::Applied,
+    };
+    let absorbed = page.machine.absorb(Absorb {
+        now: page.now,
+        device: page.device.clone(),
+        inventory_count_import_id: session(),
+        remote: vec![remote],
+        local: page.items.values().cloned().collect(),
+    });
+    page.put(absorbed.device, absorbed.items);
+}
+
+fn correct(page: &mut Page, row: &ItemSeqId, units: i64) {
+    let counted = page
+        .machine
+        .count(CountIn {
+            now: page.now,
+            device: page.device.clone(),
+            item: Some(page.items[row].clone()),
+            row: None,
+            count: Count::Set { quantity: quantity(units) },
+            counted_by_user_login_id: UserLoginId::new("counter").unwrap(),
+            product_identifier: None,
+        })
+        .expect("a correction fits");
+    page.put(counted.device, vec![counted.item]);
+}
+
+fn learns_of(page: &mut Page, server: &Server) {
+    let seen = page.machine.seen(Seen {
+        now: page.now,
+        device: page.device.clone(),
+        epoch: server.epoch.clone(),
+        ledger_seq: server.ledger_seq,
+        server_time: server.time(page.now),
+    });
+    assert!(seen.epoch_changed);
+    page.device = seen.device;
+    page.unconfirm();
+}
+
+#[test]
+fn after_a_wipe_each_device_brings_back_what_was_counted_on_it_and_nothing_else() {
+    let (mut first, mut second) = (Page::new(1), Page::new(2));
+    let mut server = Server::new("e1");
+    let row = first.scan("apple");
+    first.scan("pear");
+    first.flush(&mut server);
+    absorb_row_of(&mut second, &server, &row);
+    assert!(!second.items[&row].counted_here);
+    second.now = second.now.plus_ms(60_000);
+    correct(&mut second, &row, 7);
+    assert!(second.items[&row].counted_here);
+    second.flush(&mut server);
+    first.now = first.now.plus_ms(120_000);
+    absorb_row_of(&mut first, &server, &row);
+    assert_eq!(first.items[&row].quantity, quantity(7));
+    assert!(first.items[&row].own && !first.items[&row].counted_here, "its row, another's count");
+
+    let mut wiped = Server::new("e2");
+    for page in [&mut first, &mut second] {
+        page.now = page.now.plus_ms(600_000);
+        learns_of(page, &wiped);
+    }
+    first.flush(&mut wiped);
+    assert_eq!(wiped.rows.len(), 1, "the pear; who counted the apple last brings it");
+    second.flush(&mut wiped);
+    let (stamp, content) = &wiped.rows[&row];
+    assert_eq!(content.quantity, quantity(7));
+    assert_eq!(stamp.device_id, second.device.device_id);
+}
+
+#[test]
+fn a_device_that_heard_nothing_for_long_asks_how_the_server_stands() {
+    let mut page = Page::new(1);
+    let mut server = Server::new("e1");
+    let standing_ms = page.machine.config().standing_ms;
+    page.now = page.now.plus_ms(2 * standing_ms);
+    assert!(!page.plan(Trigger::Tick).ask, "what never met a server has nothing to compare");
+    page.scan("apple");
+    page.flush(&mut server);
+    let heard_at = page.now;
+    page.now = heard_at.plus_ms(standing_ms - 60_000);
+    assert!(!page.plan(Trigger::Tick).ask);
+    page.now = heard_at.plus_ms(standing_ms + 60_000);
+    assert!(!page.plan(Trigger::Online).ask, "a whole fleet hears of the network at once");
+    assert!(page.plan(Trigger::Tick).ask);
+    page.now = page.now.plus_ms(15_000);
+    assert!(!page.plan(Trigger::Tick).ask, "asked, and without an answer so far");
+    page.now = page.now.plus_ms(standing_ms);
+    assert!(page.plan(Trigger::Tick).ask, "asked again when there was none");
+}
+
+#[test]
+fn a_clock_set_back_does_not_stop_the_asking() {
+    let mut page = Page::new(1);
+    let mut server = Server::new("e1");
+    page.scan("apple");
+    page.flush(&mut server);
+    page.now = page.now.plus_ms(-30 * 24 * 3_600_000);
+    let asks = (0..100).any(|_| {
+        page.now = page.now.plus_ms(15_000);
+        page.plan(Trigger::Tick).ask
+    });
+    assert!(asks, "nobody asks for a month");
 }
