@@ -107,20 +107,35 @@ impl Caught {
     }
 }
 
-/// Plays seeds with that bug planted until it is found, from several starts.
+/// Plays seeds with that bug planted until it is found, from each start until one does not find it.
 pub fn catch(mutant: Mutant, starts: &[u64], seeds_max: u64) -> Result<Caught> {
     let mut caught = Caught { seeds: Vec::new(), by: BTreeMap::new() };
     for start in starts {
-        let mut found = None;
-        for number in 0..seeds_max {
-            let outcome = world::run(&Scenario::new(start.wrapping_add(number)), Some(mutant), false)?;
-            if let Some(violation) = outcome.violation {
-                *caught.by.entry(violation.invariant).or_default() += 1;
-                found = Some(number + 1);
-                break;
-            }
+        let found = first_found(mutant, *start, seeds_max)?;
+        if let Some((_, invariant)) = found {
+            *caught.by.entry(invariant).or_default() += 1;
         }
-        caught.seeds.push(found);
+        caught.seeds.push(found.map(|(seeds, _)| seeds));
+        if found.is_none() {
+            break;
+        }
     }
     Ok(caught)
+}
+
+/// Seeds played until something did not hold that does hold without the bug, and what.
+fn first_found(mutant: Mutant, start: u64, seeds_max: u64) -> Result<Option<(u64, Invariant)>> {
+    let mut from = 0;
+    while from < seeds_max {
+        // Few at first: most bugs are found at once, and what the other threads play meanwhile is thrown away.
+        let seeds = if from == 0 { 4 } else { 64 }.min(seeds_max - from);
+        let report = play(start.wrapping_add(from), seeds, Some(mutant), usize::MAX)?;
+        for (seed, violation) in report.failed {
+            if world::run(&Scenario::new(seed), None, false)?.violation.is_none() {
+                return Ok(Some((seed.wrapping_sub(start) + 1, violation.invariant)));
+            }
+        }
+        from += seeds;
+    }
+    Ok(None)
 }

@@ -87,17 +87,17 @@ export function installCourier(scope: CourierScope, options: CourierWorkerOption
   // A worker that was killed mid-way is started again by whatever comes first; it does not wait to be told.
   if (scope.registration.active) void drain.wake('start')
 
-  /** Fails while batches remain: the browser then comes back by its own schedule, and after its last try is asked anew. */
+  /** Fails while batches remain: the browser then comes back by its own schedule. For its last try it is asked anew first,
+   *  because a worker that is killed in it asks for nothing; at worst one more event finds an empty queue. */
   async function deliverInSync(isLastChance: boolean): Promise<void> {
+    if (isLastChance) askForSync(scope)
     isSyncing = true
     try {
       await drain.wake('sync')
     } finally {
       isSyncing = false
     }
-    if ((await drain.queue.all()).length === 0) return
-    if (!isLastChance) throw new Error('Batches remain to be delivered.')
-    askForSync(scope)
+    if (!isLastChance && (await drain.queue.all()).length > 0) throw new Error('Batches remain to be delivered.')
   }
 
   function deliver(): Promise<void> {

@@ -70,8 +70,10 @@ pub enum WorkerEvent {
 pub struct SyncManager {
     is_registered: bool,
     is_again: bool,
-    /// The last event there was came to nothing, and nobody asked for another.
+    /// The last event there was came to nothing, and nobody asked for another although there was somebody to ask.
     has_given_up: bool,
+    /// The worker lived to hear of the event that runs.
+    is_reached: bool,
     /// A task works on it.
     pub is_running: bool,
     attempt: usize,
@@ -96,7 +98,7 @@ impl SyncManager {
         }
         self.is_registered = false;
         self.is_running = false;
-        self.has_given_up = !is_delivered;
+        self.has_given_up = is_last_chance && self.is_reached;
         None
     }
 }
@@ -277,6 +279,11 @@ impl Device {
         self.resume_sync();
     }
 
+    /// A worker hears of a sync event.
+    pub fn sync_reached(&self) {
+        self.sync.borrow_mut().is_reached = true;
+    }
+
     /// Whether a sync event is still to come, or was the last that will ever come.
     pub fn was_asked_to_sync(&self) -> bool {
         let sync = self.sync.borrow();
@@ -300,7 +307,10 @@ impl Device {
                 device.world.kernel.sleep(3_000).await;
                 let attempt = device.sync.borrow().attempt;
                 let is_last_chance = attempt == SYNC_WAITS_MS.len();
-                device.sync.borrow_mut().is_again = false;
+                {
+                    let mut sync = device.sync.borrow_mut();
+                    (sync.is_again, sync.is_reached) = (false, false);
+                }
                 device.say(|| format!("the browser fires sync, attempt {}", attempt + 1));
                 let (reply, done) = tokio::sync::oneshot::channel();
                 device.dispatch(WorkerEvent::Sync { is_last_chance, reply });

@@ -361,10 +361,15 @@ impl Drain {
             .await
     }
 
-    /// As it should be, or the bug of one `try` around sending and writing down.
+    /// As it should be, or the bug of one `try` around sending and writing down, in which a lost connection to the database
+    /// is a failure like any other.
     async fn write_answer_or_trip(&self, realm: &TenantId, batch_id: BatchId, answer: Answer) -> Result<(), String> {
+        if !self.host.has(Mutant::DeadLetterAfterAccept) {
+            return self.write_answer(realm, batch_id, answer).await;
+        }
+        let is_lost = self.host.disk_trouble().is_some();
         let result = self.write_answer(realm, batch_id, answer.clone()).await;
-        if self.host.has(Mutant::DeadLetterAfterAccept) && result.is_err() && answer.status == 200 {
+        if (is_lost || result.is_err()) && answer.status == 200 {
             let refusal = Answer { status: DEAD_LETTER_STATUS, body: String::new(), ..answer };
             let mut disk = self.host.device.disk.borrow_mut();
             if let Some(delivery) = disk.tenants.get_mut(realm).and_then(|data| data.deliveries.get_mut(&batch_id)) {

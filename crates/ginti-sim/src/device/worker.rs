@@ -92,18 +92,17 @@ impl Worker {
         (pushed.is_ok(), pushed.is_ok())
     }
 
-    /// False while batches remain: the browser then comes back by its own schedule, and after its last try is asked anew.
+    /// False while batches remain: the browser then comes back by its own schedule. For its last try it is asked anew first,
+    /// because a worker that is killed in it asks for nothing.
     async fn deliver_in_sync(&self, is_last_chance: bool) -> bool {
+        self.host.device.sync_reached();
+        if is_last_chance && !self.host.has(Mutant::SyncNotRegisteredAgain) {
+            self.host.device.register_sync();
+        }
         self.is_syncing.set(true);
         self.drain.wake(WakeCause::Sync).await;
         self.is_syncing.set(false);
         let left = self.host.read_disk(|disk| disk.queue.all().len()).await;
-        if left == Ok(0) {
-            return true;
-        }
-        if is_last_chance && !self.host.has(Mutant::SyncNotRegisteredAgain) {
-            self.host.device.register_sync();
-        }
-        false
+        is_last_chance || left == Ok(0)
     }
 }
