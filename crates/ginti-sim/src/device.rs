@@ -1,7 +1,7 @@
 //! A device: its browser, its disk, its clock, its place on the network. What runs in it are hosts: tabs and a worker.
 //!
 //! The files below follow the TypeScript hosts in `web/courier/src`, one by one, await by await: the machines inside are
-//! the real ones. `mirror.rs` notices when a host changes and its model does not.
+//! the real ones. `mirror.txt` says up to which state of a host its model follows, and a check holds it against the host.
 
 pub mod account;
 pub mod browser;

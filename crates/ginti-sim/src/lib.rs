@@ -5,6 +5,7 @@
 //! everything must arrive. [`oracle`] says what does not hold. [`campaign`] plays many seeds, [`mutants`] plants the field's
 //! classic bugs to see that the oracle finds them, [`shrink`] makes a failing story small.
 
+pub mod awaits;
 pub mod campaign;
 pub mod chance;
 pub mod device;

@@ -8,6 +8,7 @@ use std::{
 use anyhow::{Result, anyhow, bail};
 use clap::Parser;
 use ginti_sim::{
+    awaits,
     campaign::{self, Caught},
     mutants::{self, Mutant},
     oracle::Violation,
@@ -70,6 +71,9 @@ struct Arguments {
     /// Replay the seeds that once failed
     #[arg(long)]
     corpus: bool,
+    /// Count a shelf and end the worker, the tab or the device at each await in turn
+    #[arg(long)]
+    awaits: bool,
     /// Bring so many devices back in the same second
     #[arg(long, value_name = "DEVICES")]
     stampede: Option<usize>,
@@ -100,6 +104,9 @@ fn run(arguments: &Arguments) -> Result<()> {
     }
     if let Some(seeds) = arguments.differential {
         return compare(arguments.from.unwrap_or_else(fresh), seeds);
+    }
+    if arguments.awaits {
+        return end_everywhere(arguments.mutant);
     }
     if arguments.corpus {
         return replay_corpus();
@@ -226,6 +233,14 @@ fn replay_corpus() -> Result<()> {
     }
     println!("{played} seeds that once failed: {failed} fail");
     if failed == 0 { Ok(()) } else { bail!("{failed} seeds of the corpus fail again") }
+}
+
+fn end_everywhere(mutant: Option<Mutant>) -> Result<()> {
+    let report = awaits::run(mutant)?;
+    println!("{} stories of one shelf, each ended at another await", report.stories);
+    let Some((scenario, violation)) = report.failed else { return Ok(()) };
+    print_lines(&world::run(&scenario, mutant, true)?.lines);
+    bail!("{:?}, {:?}: {}", scenario.devices[0].kind, scenario.faults, said(&violation))
 }
 
 fn bring_back(seed: u64, devices: usize) -> Result<()> {

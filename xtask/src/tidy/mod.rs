@@ -6,6 +6,7 @@
 mod documents;
 mod layers;
 mod machine;
+mod mirror;
 mod sources;
 mod tracked;
 
@@ -32,6 +33,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     let mut complaints = tracked::check(&tracked);
     complaints.extend(layers::check(&layers::of(workspace)));
     complaints.extend(documents::check(&files));
+    complaints.extend(mirror::check(&files));
     for file in &files {
         complaints.extend(sources::check(file));
         complaints.extend(machine::check(file));
