@@ -231,6 +231,33 @@ async fn two_tabs_of_one_device_add_up() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn signing_out_in_one_tab_ends_counting_in_the_other() -> Result<()> {
+    let (world, mut device, mut scanner) = begin(ServerOptions::default()).await?;
+    scanner.scan(&device, 0, 5).await?;
+    world.all_arrived(&device, HARD, &scanner.tally).await?;
+    let driver = device.browser().driver();
+    let first = driver.window().await?;
+    let second = driver.new_tab().await?;
+    driver.switch_to_window(second).await?;
+    device.open("/").await?;
+    device.press("sign-out").await?;
+    device.find("username").await?;
+    driver.switch_to_window(first).await?;
+    device.find("username").await?;
+    // A colleague at the tab that was counting: what they scan is theirs.
+    device.sign_in("counter2", PASSWORD).await?;
+    device.press(&format!("session-{HARD}")).await?;
+    device.find("scan-field").await?;
+    scanner.scan(&device, 5, 3).await?;
+    world.all_arrived(&device, HARD, &scanner.tally).await?;
+    let databases = device.databases().await?;
+    let rows = databases["ginti-demo"]["items"].as_array().context("no rows")?;
+    let theirs = rows.iter().filter(|row| row["countedByUserLoginId"] == "counter2").count();
+    ensure!(theirs == 3, "the colleague has counted {theirs} rows, not three");
+    device.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_put_back_to_an_empty_database_gets_everything_again() -> Result<()> {
     let (mut world, mut device, mut scanner) = begin(ServerOptions::default()).await?;
     scanner.scan(&device, 0, 12).await?;
