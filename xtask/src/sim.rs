@@ -23,7 +23,9 @@ pub(crate) fn run(workspace: &Workspace, arguments: &SimArguments) -> Result<()>
 
 /// What `cargo xtask test` plays: what once failed, an end at every await, fresh seeds, a fleet that comes back, and histories against the reference.
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
-    for arguments in [&["--corpus"][..], &["--awaits"], &["--seeds", "500"], &["--stampede", "1000"], &["--differential", "300"]] {
+    for arguments in
+        [&["--corpus"][..], &["--awaits"], &["--seeds", "500"], &["--stampede", "1000"], &["--differential", "300"]]
+    {
         play(workspace, arguments)?;
     }
     Ok(())

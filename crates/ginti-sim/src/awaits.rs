@@ -11,8 +11,11 @@ use crate::{
 };
 
 /// What ends, how it is told in a story, and how to strike it at the n-th await.
-const ENDS: &[(&str, fn(u32) -> Sudden)] =
-    &[("killed by the browser", Sudden::KillWorker), ("closes", Sudden::CloseTab), ("the power goes", Sudden::PowerCut)];
+const ENDS: &[(&str, fn(u32) -> Sudden)] = &[
+    ("killed by the browser", Sudden::KillWorker),
+    ("closes", Sudden::CloseTab),
+    ("the power goes", Sudden::PowerCut),
+];
 const KINDS: &[Kind] = &[Kind::Chromium, Kind::Firefox, Kind::Safari, Kind::NoWorker];
 const MINUTE_MS: i64 = 60_000;
 const COUNTED_MS: i64 = MINUTE_MS;

@@ -5,6 +5,7 @@
 //! log's snapshots, never blocked by the writer. What the jobs do is in `core`, which knows of no threads; with
 //! [`Executor::Inline`] it runs on the caller's own.
 
+mod copies;
 mod core;
 mod error;
 mod executor;
@@ -16,6 +17,8 @@ mod writer;
 use std::{num::NonZeroUsize, path::Path, time::Duration};
 
 use ginti_store::StoreError;
+
+pub use copies::{Copied, backup, restore};
 
 use crate::{core::Core, executor::Runner, lock::Lock};
 
@@ -77,6 +80,9 @@ impl SqliteStore {
         let lock = Lock::take(path)?;
         let mut conn = schema::open_writer(path, options.size_pages_max)?;
         schema::migrate(&mut conn)?;
+        if copies::begin_anew_if_copied(&mut conn)? {
+            tracing::warn!("the database is a copy put back: devices are told, and send again what it does not know");
+        }
         let core = Core::new(conn, options.receipts_kept);
         let runner = match options.executor {
             Executor::Inline => Runner::inline(core, lock),

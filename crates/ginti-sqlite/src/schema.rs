@@ -40,7 +40,7 @@ pub(crate) fn open_writer(path: &Path, max_pages: Option<u32>) -> Fallible<Conne
 
 /// A new database is its owner's alone: it holds the key that signs tokens and everyone's password hash. SQLite gives the
 /// log beside it the same permissions; those of a file that is there are the operator's.
-fn create_private(path: &Path) -> Fallible<()> {
+pub(crate) fn create_private(path: &Path) -> Fallible<()> {
     let mut options = OpenOptions::new();
     options.create_new(true).write(true);
     #[cfg(unix)]
@@ -69,19 +69,30 @@ fn keep_statements(conn: &Connection, capacity: usize) -> Fallible<()> {
     Ok(())
 }
 
-/// Brings the schema to the newest version, and makes the epoch of a new database.
-pub(crate) fn migrate(conn: &mut Connection) -> Fallible<()> {
+/// Whether the file is one of ours, of a version this program knows; its version.
+fn version_of(conn: &Connection, may_be_empty: bool) -> Fallible<u32> {
     let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
     let found: u32 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let application: i32 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let tables: u32 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if application != APPLICATION_ID && (tables > 0 || found > 0) {
+    if application != APPLICATION_ID && (tables > 0 || found > 0 || !may_be_empty) {
         let text = "the file is a database of another program. Give ginti a file of its own.";
         return Err(StoreError::Failed(text.to_owned()).into());
     }
     if found > known {
         return Err(StoreError::NewerSchema { found, known }.into());
     }
+    Ok(found)
+}
+
+/// Refuses files that are not ours or newer than this program.
+pub(crate) fn check(conn: &Connection) -> Fallible<()> {
+    version_of(conn, false).map(drop)
+}
+
+/// Brings the schema to the newest version, and makes the epoch of a new database.
+pub(crate) fn migrate(conn: &mut Connection) -> Fallible<()> {
+    let found = version_of(conn, true)?;
     for (version, migration) in (1..).zip(MIGRATIONS).skip(found as usize) {
         let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch(migration)?;
@@ -95,10 +106,15 @@ pub(crate) fn migrate(conn: &mut Connection) -> Fallible<()> {
 fn make_epoch(conn: &Connection) -> Fallible<()> {
     let there = conn.query_row("SELECT 1 FROM meta WHERE name = 'epoch'", [], |_| Ok(())).optional()?;
     if there.is_none() {
-        let epoch = uuid::Uuid::new_v4().hyphenated().to_string();
+        let epoch = fresh_epoch();
         conn.execute("INSERT INTO meta (name, value) VALUES ('epoch', ?1)", [epoch.as_bytes()]).map_err(Fault::from)?;
     }
     Ok(())
+}
+
+/// One that no database has had.
+pub(crate) fn fresh_epoch() -> String {
+    uuid::Uuid::new_v4().hyphenated().to_string()
 }
 
 #[cfg(test)]

@@ -60,8 +60,9 @@ mod tests {
         assert!(check(&files("const wait = 1\n")).is_empty());
         assert!(check(&files("// How long.\nconst wait = 1\n")).is_empty(), "comments are not followed");
         assert_eq!(check(&files("const wait = 2\n")).len(), 1);
-        assert_eq!(check(&[File::sample(MIRROR, &line)]), [
-            "crates/ginti-sim/mirror.txt:1: the host or its model is not there"
-        ]);
+        assert_eq!(
+            check(&[File::sample(MIRROR, &line)]),
+            ["crates/ginti-sim/mirror.txt:1: the host or its model is not there"]
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! The `ginti` command itself, as an operator runs it.
 
+mod copies;
 mod demo;
 mod import;
 mod log;

@@ -30,6 +30,12 @@ impl DatabaseArguments {
             .with_context(|| format!("cannot open the database {}", path.display()))?;
         Ok(Arc::new(store))
     }
+
+    /// The file, where the database is one.
+    pub(crate) fn sqlite_path(&self) -> Result<PathBuf> {
+        let DatabaseUrl::Sqlite(path) = self.database.parse()?;
+        Ok(path)
+    }
 }
 
 /// A database's address.

@@ -1,5 +1,6 @@
 //! The `ginti` command: the server and its tools. Each subcommand is one file; what they share is in `database` and `log`.
 
+mod copies;
 mod database;
 mod demo;
 mod import;
@@ -33,6 +34,15 @@ enum Command {
     /// Add and change the people who may sign in
     #[command(subcommand)]
     User(user::UserCommand),
+    /// Copy a SQLite database to a file, while the server goes on
+    ///
+    /// The copy is of one moment, checked, and as private as the database: it holds the key that signs tokens.
+    Backup(copies::BackupArguments),
+    /// Put a copy back in the place of a SQLite database
+    ///
+    /// Stop the server first. Devices notice that the server's history is another one, and send again what the copy does not
+    /// know; also when the copy is put in place by hand.
+    Restore(copies::RestoreArguments),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +54,8 @@ fn main() -> ExitCode {
                     Command::Serve(arguments) => serve::run(*arguments).await,
                     Command::Import(command) => import::run(command).await,
                     Command::User(command) => user::run(command).await,
+                    Command::Backup(arguments) => copies::back_up(arguments).await,
+                    Command::Restore(arguments) => copies::restore(arguments).await,
                 }
             })
         },

@@ -9,7 +9,7 @@ use std::{
 
 use super::{Server, ginti, text};
 
-fn start(folder: &Path, password: Option<&str>, more: &[&str]) -> Server {
+pub(super) fn start(folder: &Path, password: Option<&str>, more: &[&str]) -> Server {
     let arguments = [&["serve", "--demo", "--listen", "127.0.0.1:0"], more].concat();
     let mut command = ginti(folder, &arguments);
     if let Some(password) = password {
@@ -30,13 +30,13 @@ fn sign_in(server: &Server, user: &str, password: &str) -> String {
     server.request("POST /auth/login", &format!(r#"{{"username":"{user}","password":"{password}","deviceId":"d"}}"#))
 }
 
-fn token(server: &Server, user: &str, password: &str) -> String {
+pub(super) fn token(server: &Server, user: &str, password: &str) -> String {
     let answer = sign_in(server, user, password);
     let (_, after) = answer.split_once("\"accessToken\":\"").unwrap_or_else(|| panic!("{answer}"));
     after.split('"').next().unwrap().to_owned()
 }
 
-fn authorized(server: &Server, head: &str, token: &str, body: &str) -> String {
+pub(super) fn authorized(server: &Server, head: &str, token: &str, body: &str) -> String {
     server.request(&format!("{head} HTTP/1.1\r\nauthorization: Bearer {token}\r\nx-rest:"), body)
 }
 
