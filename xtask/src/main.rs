@@ -11,6 +11,7 @@ mod sim;
 mod size;
 mod tidy;
 mod toolchain;
+mod torture;
 mod wasm;
 mod web;
 mod workspace;
@@ -54,6 +55,12 @@ enum Command {
     /// Many devices, the real sync engine and the real server in virtual time, while everything goes wrong. Fresh seeds
     /// unless told otherwise; `cargo xtask sim --help` tells what else it can do.
     Sim(sim::SimArguments),
+
+    /// Kill the server under load and let its disk fail
+    ///
+    /// Starts it again each time and looks for every count that was acknowledged. 500 kills unless told otherwise;
+    /// `cargo xtask torture --help` tells more.
+    Torture(torture::TortureArguments),
 
     /// Build the sync engine for browsers into web/courier/wasm
     ///
@@ -100,6 +107,7 @@ fn run(command: &Command) -> Result<()> {
         Command::Test(arguments) => check::run(&workspace, arguments),
         Command::E2e(arguments) => e2e::run(&workspace, arguments),
         Command::Sim(arguments) => sim::run(&workspace, arguments),
+        Command::Torture(arguments) => torture::run(&workspace, arguments),
         Command::Wasm => wasm::build(&workspace),
         Command::Web => wasm::build(&workspace).and_then(|()| web::build(&workspace)),
         Command::Size => size::check(&workspace),

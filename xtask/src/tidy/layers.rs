@@ -14,6 +14,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("ginti-server", &["ginti-postgres", "ginti-sqlite", "ginti-store", "ginti-types"]),
     ("ginti-sim", &["ginti-postgres", "ginti-server", "ginti-sqlite", "ginti-store", "ginti-sync", "ginti-types"]),
     ("ginti-bench", &["ginti-postgres", "ginti-server", "ginti-sqlite", "ginti-store", "ginti-types"]),
+    ("ginti-torture", &["ginti-types"]),
+    ("ginti-fault-shim", &[]),
     ("ginti-e2e", &["ginti-sqlite", "ginti-store", "ginti-sync", "ginti-types"]),
     ("xtask", &[]),
 ];

@@ -1,0 +1,46 @@
+//! `cargo xtask torture`: builds the server and what kills it, and hands over the arguments.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::workspace::Workspace;
+use crate::{process, server, wasm, web};
+
+/// What `cargo xtask torture` takes: whatever the torture takes.
+#[derive(Args)]
+#[command(disable_help_flag = true)]
+pub(crate) struct TortureArguments {
+    /// The torture's own arguments; --help tells them
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
+}
+
+/// Builds everything and tortures it.
+pub(crate) fn run(workspace: &Workspace, arguments: &TortureArguments) -> Result<()> {
+    wasm::build(workspace)?;
+    web::build(workspace)?;
+    let arguments: Vec<&str> = arguments.arguments.iter().map(String::as_str).collect();
+    torture(workspace, &arguments)
+}
+
+/// The short form that `cargo xtask test` runs.
+pub(crate) fn check(workspace: &Workspace) -> Result<()> {
+    torture(workspace, &["--kills", "40", "--faults", "2"])
+}
+
+fn torture(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
+    let binary = server::build(workspace, false)?;
+    let mut cargo = process::cargo(&workspace.root);
+    process::run(cargo.args(["build", "--package", "ginti-torture", "--package", "ginti-fault-shim"]))?;
+    let folder = binary.parent().map_or_else(PathBuf::new, ToOwned::to_owned);
+    let mut torture = process::command(folder.join("ginti-torture"), &workspace.root);
+    torture.args(arguments).env("GINTI_BIN", &binary);
+    // Where libraries cannot be preloaded, the disk cannot be made to fail.
+    let shim = folder.join("libginti_fault_shim.so");
+    if shim.exists() {
+        torture.env("GINTI_FAULT_SHIM", shim);
+    }
+    process::run(&mut torture)
+}
