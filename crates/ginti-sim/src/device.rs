@@ -328,6 +328,15 @@ impl Device {
 }
 
 impl Host {
+    /// What people call it.
+    pub fn name(&self) -> String {
+        match self.role {
+            Role::Tab(number) => format!("tab {number}"),
+            Role::Worker => "the worker".to_owned(),
+            Role::Browser => "the browser".to_owned(),
+        }
+    }
+
     /// The device's clock.
     pub fn now(&self) -> Moment {
         self.device.now()

@@ -250,6 +250,7 @@ impl Oracle {
     /// A courier sends a batch.
     pub fn batch_sent(&self, world: &World, device: &Device, host: &Host, batch_id: BatchId) {
         self.batches_sent.set(self.batches_sent.get() + 1);
+        device.say(|| format!("{} sends a batch", host.name()));
         let now_ms = world.kernel.now_ms();
         let mut all = self.watched.borrow_mut();
         let watched = all.entry(device.index).or_default();
@@ -307,6 +308,7 @@ impl Oracle {
 
     /// A lock was not free for so long that its holder must be gone.
     pub fn lock_given_up(&self, device: &Device) {
+        device.say(|| "a lock is not waited for any longer".to_owned());
         let now_ms = device.world.kernel.now_ms();
         self.watched.borrow_mut().entry(device.index).or_default().lock_given_up_ms = Some(now_ms);
     }

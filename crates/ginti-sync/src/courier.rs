@@ -271,7 +271,7 @@ impl Courier {
     fn next(&mut self, now: Moment) -> Effect {
         if self.queue.is_empty() {
             let is_wanted = self.spent && (self.record.gate == Gate::Open || self.record.gate_probe_at <= now);
-            return if is_wanted { self.refresh() } else { Effect::Idle };
+            return if is_wanted { self.refresh(now) } else { Effect::Idle };
         }
         let (until, reason) = if self.record.retry_after_until > self.record.not_before {
             (self.record.retry_after_until, WaitReason::RetryAfter)
@@ -286,7 +286,7 @@ impl Courier {
             if self.record.gate == Gate::Closed && self.record.gate_probe_at > now {
                 return Effect::Wait { until: self.record.gate_probe_at, reason: WaitReason::Gate };
             }
-            return self.refresh();
+            return self.refresh(now);
         };
         // After a failure the one behind has its turn: a batch that the server cannot digest never blocks the rest.
         let mut sendable = self.queue.iter().filter(|entry| entry.realm == *realm);
@@ -301,7 +301,9 @@ impl Courier {
         }
     }
 
-    fn refresh(&self) -> Effect {
+    /// Asking for a token is an attempt too.
+    fn refresh(&mut self, now: Moment) -> Effect {
+        self.record.last_attempt_at = Some(now);
         Effect::Refresh { timeout_ms: self.config.send_timeout_ms }
     }
 

@@ -111,6 +111,20 @@ export class DeviceDatabase extends Dexie {
     return this.write('courier', record)
   }
 
+  /** For who could not get the lock: takes the courier's place, unless an attempt no older than `ms` says that somebody is at it.
+   *  Of several that ask at once only one gets it. An attempt in the future was made before the clock was set back. */
+  takeCourierOver(now: number, ms: number): Promise<boolean> {
+    return withReopen(this, () =>
+      this.transaction('rw', this.kept, async () => {
+        const record = (await this.kept.get('courier'))?.value as CourierRecord | undefined
+        if (!record) return true
+        if (Math.abs(now - (record.lastAttemptAt ?? 0)) < ms) return false
+        await this.kept.put({ key: 'courier', value: { ...record, lastAttemptAt: now } })
+        return true
+      }),
+    )
+  }
+
   /** The identity made for the first sign-in, before it is known which tenant it belongs to. */
   newcomer(): Promise<DeviceRecord | null> {
     return this.read('newcomer')

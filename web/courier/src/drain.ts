@@ -80,9 +80,7 @@ export class Drain {
   private async exclusively(): Promise<void> {
     const work = () => this.round()
     if (await withLock(COURIER_LOCK, LOCK_WAIT_MS_MAX, work)) return
-    const lastAttemptAt = (await theDeviceDatabase().courier())?.lastAttemptAt ?? 0
-    // An attempt in the future was made before the clock was set back: it says nothing of who is alive now.
-    if (Math.abs(Date.now() - lastAttemptAt) < 3 * LOCK_WAIT_MS_MAX) {
+    if (!(await theDeviceDatabase().takeCourierOver(Date.now(), 3 * LOCK_WAIT_MS_MAX))) {
       // Another context is at it and alive.
       const cause = this.takeCause()
       this.arm(TROUBLE_MS, cause)

@@ -158,6 +158,43 @@ describe('draining', () => {
     }
   })
 
+  it('is done by one of several that cannot get the lock', async () => {
+    let answer: () => void = () => undefined
+    const held = new Promise<void>((resolve) => (answer = resolve))
+    const server = await httpServer(async (response, body) => {
+      await held
+      response.end(receiptFor(body))
+    })
+    const { drain, queue, tokens } = await queued(server)
+    const another = new Drain({ tokens, ready, queue, courierConfig: {} })
+    closing.push(() => another.stop())
+    const database = theDeviceDatabase()
+    const record = await database.courier()
+    if (!record) throw new Error('the courier has no memory')
+    await database.putCourier({ ...record, lastAttemptAt: 0 })
+    let giveBack: () => void = () => undefined
+    const leaked = withLock(COURIER_LOCK, 1_000, () => new Promise<void>((resolve) => (giveBack = resolve)))
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] })
+    try {
+      const waking = [drain.wake('queued'), another.wake('queued')]
+      await vi.advanceTimersByTimeAsync(25_000)
+      vi.useRealTimers()
+      // One of them sends and waits for the answer; the other has seen that and leaves.
+      await Promise.race(waking)
+      await until(() => server.requests.length > 0)
+      expect(server.requests).toHaveLength(1)
+      answer()
+      await Promise.all(waking)
+      expect(await queue.all()).toEqual([])
+    } finally {
+      vi.useRealTimers()
+      answer()
+      giveBack()
+      await leaked
+      await database.putCourier(record)
+    }
+  })
+
   it('never sends under the token of another company that signed in since the queue was looked at', async () => {
     const server = await httpServer()
     const { drain, queue, tokens, realm } = await queued(server)

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ginti_sync::{
+    Moment,
     courier::CourierRecord,
     record::{DeliveryRecord, DeliveryState, DeviceRecord, ItemRecord, ScanRecord, Truth},
 };
@@ -29,6 +30,18 @@ pub struct Disk {
     pub newcomer: Option<DeviceRecord>,
     /// What waits to be delivered.
     pub queue: Queue,
+}
+
+impl Disk {
+    /// For who could not get the lock: the courier's place, unless somebody is at it. Of several that ask only one gets it.
+    pub fn take_courier_over(&mut self, now: Moment, ms: i64) -> bool {
+        let Some(record) = &mut self.courier else { return true };
+        if record.last_attempt_at.is_some_and(|last| (now.0 - last.0).abs() < ms) {
+            return false;
+        }
+        record.last_attempt_at = Some(now);
+        true
+    }
 }
 
 /// Who is signed in.

@@ -133,9 +133,8 @@ impl Drain {
         if let Some(result) = with_lock(&self.host, COURIER_LOCK, LOCK_WAIT_MS_MAX, self.round()).await {
             return result;
         }
-        let record = self.host.read_disk(|disk| disk.courier.clone()).await?;
-        let last_attempt_at = record.and_then(|record| record.last_attempt_at).unwrap_or(Moment(0));
-        if (self.host.now().0 - last_attempt_at.0).abs() < 3 * LOCK_WAIT_MS_MAX {
+        let now = self.host.now();
+        if !self.host.on_disk(move |disk| disk.take_courier_over(now, 3 * LOCK_WAIT_MS_MAX)).await? {
             // Another context is at it and alive.
             let cause = self.take_cause();
             self.arm(TROUBLE_MS, cause);

@@ -26,7 +26,7 @@ pub struct CourierRecord {
     pub gate_failures: u32,
     /// The entry that failed last; the ones behind it go first.
     pub failed_entry: u64,
-    /// When something was last sent.
+    /// When something was last sent, or a token asked for: whoever waits for the lock sees by it that its holder lives.
     pub last_attempt_at: Option<Moment>,
     /// When the server last answered.
     pub last_contact_at: Option<Moment>,

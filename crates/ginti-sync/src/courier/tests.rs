@@ -207,6 +207,20 @@ fn news_cuts_the_backoff_short_but_a_poke_does_not() {
     }
 }
 
+/// Whoever waits for the lock takes it for lost when nothing was attempted for long.
+#[test]
+fn asking_for_a_token_is_a_sign_of_life() {
+    let mut rig = Rig::new();
+    let Event::Wake { cause, entries, .. } = wake(WakeCause::Queued, &[1]) else { unreachable!() };
+    let effects = rig.event(Event::Wake { cause, entries, realm: None });
+    let kept = effects.iter().find_map(|effect| match effect {
+        Effect::Persist { record } => record.last_attempt_at,
+        _ => None,
+    });
+    assert_eq!(kept, Some(rig.now), "written down before it is begun: {effects:?}");
+    assert!(matches!(effects.last(), Some(Effect::Refresh { .. })), "{effects:?}");
+}
+
 #[test]
 fn news_right_behind_a_failed_attempt_is_kept_for_a_moment_later() {
     let config =
