@@ -10,8 +10,11 @@ use crate::{
     world,
 };
 
-/// What ends, how it is told in a story, and how to strike it at the n-th await.
-const ENDS: &[(&str, fn(u32) -> Sudden)] = &[
+/// Strikes at the n-th await.
+type Strike = fn(u32) -> Sudden;
+
+/// What ends, as a story tells it.
+const ENDS: &[(&str, Strike)] = &[
     ("killed by the browser", Sudden::KillWorker),
     ("closes", Sudden::CloseTab),
     ("the power goes", Sudden::PowerCut),

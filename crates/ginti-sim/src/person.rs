@@ -383,7 +383,7 @@ impl Person {
             })
         };
         let waits = |realm: &TenantId| {
-            let queued = disk.queue.all().iter().any(|entry| entry.realm == *realm);
+            let queued = disk.unfinished_entries().any(|entry| entry.realm == *realm);
             let data = disk.tenants.get(realm);
             queued
                 || is_lagging(realm)

@@ -42,6 +42,15 @@ impl Disk {
         record.last_attempt_at = Some(now);
         true
     }
+
+    /// What waits in the queue. What a worker left behind that was killed between writing an answer down and clearing away
+    /// waits for nothing: the next delivery drops it, unsent.
+    pub fn unfinished_entries(&self) -> impl Iterator<Item = Queued> + use<'_> {
+        self.queue.all().into_iter().filter(|entry| {
+            let delivery = self.tenants.get(&entry.realm).and_then(|data| data.deliveries.get(&entry.batch_id));
+            delivery.is_none_or(|delivery| is_open(delivery.state))
+        })
+    }
 }
 
 /// Who is signed in.

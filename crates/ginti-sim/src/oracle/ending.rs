@@ -7,10 +7,7 @@ use ginti_types::Epoch;
 
 use super::{Content, Invariant, Oracle, content_of};
 use crate::{
-    device::{
-        Device,
-        disk::{Queued, is_open},
-    },
+    device::Device,
     dump::{Dump, Entry, RowKey, StampKey},
     world::World,
 };
@@ -171,20 +168,16 @@ fn waits_for(device: &Device, epoch: Option<&Epoch>) -> Option<Unconverged> {
         }
         let knows = data.device.as_ref().and_then(|device| device.epoch.as_ref());
         if data.items.values().any(|item| item.counted_here) && knows != epoch {
-            return unconverged(format!("{tenant} has not noticed that the server's history is another one"));
+            return unconverged(format!(
+                "{tenant} has not noticed that the server's history is another one: {knows:?} instead of {epoch:?}"
+            ));
         }
         let open = data.open_deliveries().count();
         if open > 0 {
             return unconverged(format!("{open} batches of {tenant} are not settled"));
         }
     }
-    // What a worker left behind that was killed between writing an answer down and clearing away waits for the next
-    // batch and is dropped then, unsent.
-    let is_finished = |entry: &Queued| {
-        let delivery = disk.tenants.get(&entry.realm).and_then(|data| data.deliveries.get(&entry.batch_id));
-        delivery.is_some_and(|delivery| !is_open(delivery.state))
-    };
-    match disk.queue.all().iter().filter(|entry| !is_finished(entry)).count() {
+    match disk.unfinished_entries().count() {
         0 => None,
         entries => unconverged(format!("{entries} entries are in the queue")),
     }

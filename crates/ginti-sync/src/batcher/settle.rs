@@ -115,9 +115,7 @@ impl Batcher {
                 History::Former => result.plan_now = true,
                 history => {
                     result.epoch_changed = history == History::Changed;
-                    if !answer.replayed {
-                        device.skew_ms = receipt.server_time.unix_ms().saturating_sub(answer.at.0);
-                    }
+                    device.skew_ms = skew_by(&receipt, &answer, &delivery, device.skew_ms);
                     device.last_error = None;
                     device.batch_items_max = (device.batch_items_max * 2).min(self.config.batch_items_max);
                     self.take_receipt(now, &mut device, &delivery, &receipt, &mut items, &entropy, &mut result);
@@ -301,6 +299,16 @@ fn again(device: &mut DeviceRecord, item: &mut ItemRecord, now: Moment, result: 
         device.backlog = true;
         result.plan_now = true;
     }
+}
+
+/// How far the server's clock is ahead by what a receipt says. One that is given a second time tells when the batch was
+/// first received, which was after it was cut and before now: it corrects only what cannot be. Were it never believed, a
+/// device that hears nothing else would stamp by its own clock for ever.
+fn skew_by(receipt: &Receipt, answer: &Answer, delivery: &DeliveryRecord, known_ms: i64) -> i64 {
+    let least_ms = receipt.server_time.unix_ms().saturating_sub(answer.at.0);
+    let most_ms = receipt.server_time.unix_ms().saturating_sub(delivery.created_at.0);
+    let may_be = answer.replayed && (least_ms..=most_ms).contains(&known_ms);
+    if may_be { known_ms } else { least_ms }
 }
 
 /// Moves the clock past a revision from elsewhere, unless that runs further ahead than the server would accept.

@@ -139,6 +139,14 @@ impl Page {
         }
     }
 
+    /// The server says what it had said already, to a batch it had received before.
+    pub(super) fn answer_again(&mut self, batch: BatchId, status: u16, body: String) {
+        self.answer(batch, status, body);
+        if let Some(answer) = self.deliveries.get_mut(&batch).and_then(|delivery| delivery.answer.as_mut()) {
+            answer.replayed = true;
+        }
+    }
+
     /// Settles everything answered.
     pub(super) fn settle(&mut self) -> Vec<Settled> {
         let answered: Vec<_> =

@@ -70,6 +70,42 @@ fn a_receipt_that_does_not_name_a_row_says_nothing_about_it() {
     assert_eq!(page.truth("pear"), Truth::Saved, "neither confirmed nor refused: it goes out again");
 }
 
+#[test]
+fn a_device_whose_every_answer_is_given_a_second_time_still_learns_the_time() {
+    let mut page = Page::new(1);
+    let mut server = Server::new("e1");
+    server.ahead_ms = -73 * 3_600_000;
+    page.scan("apple");
+    for _ in 0..3 {
+        server.hear_of(&mut page);
+        let bodies = page.push(Trigger::Manual);
+        let Some(body) = bodies.first() else { break };
+        let (id, status, answer) = server.receive(body, page.now);
+        page.now = page.now.plus_ms(50_000);
+        page.answer_again(id, status, answer);
+        page.settle();
+        page.now = page.now.plus_ms(60_000);
+    }
+    assert_eq!(page.truth("apple"), Truth::Confirmed, "stamped by the server's clock");
+    assert_eq!(page.device.skew_ms, server.ahead_ms - 50_000, "not later than it can be");
+}
+
+#[test]
+fn an_answer_given_a_second_time_does_not_spoil_what_is_known_of_the_time() {
+    let mut page = Page::new(1);
+    let mut server = Server::new("e1");
+    page.scan("apple");
+    page.flush(&mut server);
+    page.scan("pear");
+    let bodies = page.push(Trigger::Manual);
+    let (id, status, answer) = server.receive(&bodies[0], page.now);
+    page.now = page.now.plus_ms(40 * 60_000);
+    page.answer_again(id, status, answer);
+    page.settle();
+    assert_eq!(page.truth("pear"), Truth::Confirmed);
+    assert_eq!(page.device.skew_ms, 0);
+}
+
 /// The server's row as another device's list would bring it.
 fn absorb_row_of(page: &mut Page, server: &Server, row: &ItemSeqId) {
     let (stamp, content) = server.rows[row].clone();
