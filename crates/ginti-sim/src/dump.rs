@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, fmt::Write, path::Path};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use ginti_store::entries;
 use rusqlite::{Connection, OpenFlags, types::ValueRef};
 
 /// A row's stamp: revision and device id.
@@ -35,7 +36,7 @@ pub struct Dump {
     /// In order of arrival.
     pub ledger: Vec<Entry>,
     /// The stamp that holds in each row, and its ledger number.
-    pub held: BTreeMap<RowKey, Option<(StampKey, i64)>>,
+    pub held: BTreeMap<RowKey, (StampKey, i64)>,
     /// Where each ledger number stands in `ledger`.
     pub numbers: BTreeMap<i64, usize>,
 }
@@ -44,41 +45,48 @@ pub struct Dump {
 pub fn read(path: &Path) -> Result<Dump> {
     let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let mut dump = Dump::default();
+    let people = people(&conn)?;
     let mut statement = conn.prepare(
-        "SELECT ledger_seq, session_id, item_seq, revision, device_id, outcome, quantity, product_id,
-                coalesce(counter.user_login_id, sender.user_login_id), counted_at
-         FROM history JOIN session USING (session_key) JOIN device USING (device_key)
-         JOIN person AS sender ON sender.person_key = sent_by
-         LEFT JOIN person AS counter ON counter.person_key = counted_by
-         ORDER BY ledger_seq",
+        "SELECT last_seq, count, session_id, device_id, sent_by, entries
+         FROM arrival JOIN session USING (session_key) JOIN device USING (device_key) ORDER BY last_seq",
     )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        dump.numbers.insert(row.get(0)?, dump.ledger.len());
-        dump.ledger.push(Entry {
-            row: (row.get(1)?, row.get(2)?),
-            stamp: (row.get::<_, i64>(3)?.unsigned_abs(), row.get(4)?),
-            outcome: row.get(5)?,
-            quantity: row.get(6)?,
-            product: row.get(7)?,
-            counted_by: row.get(8)?,
-            counted_at: row.get(9)?,
-        });
+        let (last_seq, count): (i64, i64) = (row.get(0)?, row.get(1)?);
+        let (session, device): (String, String) = (row.get(2)?, row.get(3)?);
+        let sent_by: i64 = row.get(4)?;
+        let record = row.get_ref(5)?.as_blob()?;
+        for (number, entry) in (last_seq - count + 1..).zip(entries(record)) {
+            let entry = entry?;
+            let counted_by = people.get(&entry.counted_by.unwrap_or(sent_by)).context("a count is nobody's")?;
+            dump.numbers.insert(number, dump.ledger.len());
+            dump.ledger.push(Entry {
+                row: (session.clone(), entry.item.to_owned()),
+                stamp: (entry.revision, device.clone()),
+                outcome: i64::from(entry.outcome),
+                quantity: entry.quantity,
+                product: entry.product_id.map(ToOwned::to_owned),
+                counted_by: counted_by.clone(),
+                counted_at: entry.counted_at,
+            });
+        }
     }
     let mut statement = conn.prepare(
         "SELECT session_id, item_seq, revision, device_id, ledger_seq
-         FROM item JOIN session USING (session_key) LEFT JOIN device USING (device_key)",
+         FROM item JOIN session USING (session_key) JOIN device USING (device_key)",
     )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let revision: Option<i64> = row.get(2)?;
-        let held = match revision {
-            Some(revision) => Some(((revision.unsigned_abs(), row.get(3)?), row.get(4)?)),
-            None => None,
-        };
-        dump.held.insert((row.get(0)?, row.get(1)?), held);
+        let stamp = (row.get::<_, i64>(2)?.unsigned_abs(), row.get(3)?);
+        dump.held.insert((row.get(0)?, row.get(1)?), (stamp, row.get(4)?));
     }
     Ok(dump)
+}
+
+fn people(conn: &Connection) -> Result<BTreeMap<i64, String>> {
+    let mut statement = conn.prepare("SELECT person_key, user_login_id FROM person")?;
+    let people = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(people.collect::<Result<_, _>>()?)
 }
 
 /// Every table, every row, in order.

@@ -23,7 +23,7 @@ use ginti_server::{
     router,
 };
 use ginti_sqlite::{Executor, Options, SqliteStore};
-use ginti_store::Store;
+use ginti_store::{Store, conformance::Behind};
 use ginti_types::{Epoch, SessionId, SessionStatus, Timestamp};
 use http_body_util::BodyExt;
 use tempfile::TempDir;
@@ -233,7 +233,7 @@ impl ServerBox {
         let mut key = [7; 32];
         key[..8].copy_from_slice(&self.wipes.get().to_le_bytes());
         let deps = Deps {
-            store: Arc::new(Tampered::new(Arc::clone(&store), self.mutant)),
+            store: Arc::new(Behind { between: Tampered::new(self.mutant), store: store.clone() }),
             clock: Arc::new(move || Timestamp::from_unix_ms(now_ms.load(Ordering::Relaxed))),
             entropy: Arc::new(move |bytes| lock(&chance).fill(bytes)),
             tokens: Arc::new(TokenKeys::new(&key)),

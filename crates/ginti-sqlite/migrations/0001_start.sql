@@ -1,4 +1,4 @@
--- Texts from outside are interned once into integer keys; the hot tables (history, item) hold integers and the row's
+-- Texts from outside are interned once into integer keys; the hot tables (arrival, item) hold integers and the row's
 -- own id only. No foreign keys on the hot tables: the writer makes their keys itself, in the same transaction.
 
 CREATE TABLE meta (
@@ -65,6 +65,8 @@ CREATE TABLE device (
     revoked INTEGER NOT NULL DEFAULT 0,
     -- The last revision believed of an id that was given up because its clock ran ahead; NULL for all others.
     believed_to INTEGER,
+    -- The newest revision that arrived of it: a stamp above is not in history.
+    newest INTEGER NOT NULL DEFAULT 0,
     first_seen INTEGER NOT NULL,
     last_seen INTEGER NOT NULL,
     UNIQUE (tenant_key, device_id)
@@ -108,45 +110,31 @@ CREATE TABLE assignment (
     PRIMARY KEY (session_key, item_seq)
 ) STRICT, WITHOUT ROWID;
 
--- Every revision that arrived, in order of arrival; rows are added and never changed.
--- outcome: 0 applied, 1 superseded, 2 late, 3 rejected (its clock ran ahead).
--- origin: the ledger_seq of the late entry that this one applies; NULL for what arrived.
--- previous: the ledger_seq of the entry before in the same row, so that a row's history is a chain from item.last_seq.
--- counted_at, counted_by: as sent, NULL when left out; received_at and sent_by then stand in for them. An entry with an
--- origin has the origin's.
-CREATE TABLE history (
-    ledger_seq INTEGER PRIMARY KEY,
+-- History: every revision that arrived, in order of arrival; records are added and never changed. A record is a batch:
+-- `entries` holds its counts (ginti-store's `Entry`, one after the other). They have the numbers up to last_seq in the ledger;
+-- `oldest` and `newest` bound their revisions.
+CREATE TABLE arrival (
+    last_seq INTEGER PRIMARY KEY,
+    session_key INTEGER NOT NULL,
+    device_key INTEGER NOT NULL,
+    received_at INTEGER NOT NULL,
+    sent_by INTEGER NOT NULL,
+    batch_id BLOB NOT NULL,
+    count INTEGER NOT NULL,
+    oldest INTEGER NOT NULL,
+    newest INTEGER NOT NULL,
+    entries BLOB NOT NULL
+) STRICT;
+CREATE INDEX arrival_session ON arrival (session_key);
+CREATE INDEX arrival_stamp ON arrival (session_key, device_key, newest, oldest);
+
+-- Each row's count that holds, by its stamp and its number in the ledger.
+CREATE TABLE item (
     session_key INTEGER NOT NULL,
     item_seq TEXT NOT NULL,
     revision INTEGER NOT NULL,
     device_key INTEGER NOT NULL,
-    outcome INTEGER NOT NULL,
-    quantity INTEGER NOT NULL,
-    product_id TEXT,
-    product_identifier TEXT,
-    counted_at INTEGER,
-    counted_by INTEGER,
-    is_requested INTEGER,
-    location_seq_id TEXT,
-    received_at INTEGER NOT NULL,
-    sent_by INTEGER NOT NULL,
-    batch_id BLOB NOT NULL,
-    origin INTEGER,
-    previous INTEGER
-) STRICT;
--- A stamp arrives once. Device and revision before the row: a batch then lands on a page or two at the end of its
--- device's range, where by row each of its items would touch a page of its own.
-CREATE UNIQUE INDEX history_stamp ON history (session_key, device_key, revision, item_seq) WHERE origin IS NULL;
-CREATE INDEX history_session ON history (session_key);
-
--- Each row's count that holds (NULL while there are only late or refused ones) and its latest history entry.
-CREATE TABLE item (
-    session_key INTEGER NOT NULL,
-    item_seq TEXT NOT NULL,
-    revision INTEGER,
-    device_key INTEGER,
-    ledger_seq INTEGER,
-    last_seq INTEGER NOT NULL,
+    ledger_seq INTEGER NOT NULL,
     PRIMARY KEY (session_key, item_seq)
 ) STRICT, WITHOUT ROWID;
 

@@ -4,6 +4,7 @@
 //! connection. Nothing in here begins or ends a transaction, reads a clock or knows of threads: see [`crate::writer`] and
 //! [`crate::executor`].
 
+mod arrivals;
 pub(crate) mod catalogue;
 pub(crate) mod import;
 pub(crate) mod intern;

@@ -9,8 +9,10 @@ use crate::error::{Fallible, Fault};
 
 /// "GINT": tells our files from other programs' SQLite files.
 const APPLICATION_ID: i32 = 0x4749_4e54;
-/// Each brings the schema from its index to the next version; they never change once released.
+/// Each brings the schema to the next version, the first one to [`FIRST`]; they never change once released.
 const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_start.sql")];
+/// The version of the first schema. Lower ones were tried out before any release, with other tables.
+const FIRST: u32 = 2;
 
 /// The connection that writes. Creates the file if there is none.
 pub(crate) fn open_writer(path: &Path, max_pages: Option<u32>) -> Fallible<Connection> {
@@ -71,12 +73,17 @@ fn keep_statements(conn: &Connection, capacity: usize) -> Fallible<()> {
 
 /// Whether the file is one of ours, of a version this program knows; its version.
 fn version_of(conn: &Connection, may_be_empty: bool) -> Fallible<u32> {
-    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+    let known = u32::try_from(MIGRATIONS.len()).map_or(u32::MAX, |steps| FIRST - 1 + steps);
     let found: u32 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let application: i32 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let tables: u32 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if application != APPLICATION_ID && (tables > 0 || found > 0 || !may_be_empty) {
         let text = "the file is a database of another program. Give ginti a file of its own.";
+        return Err(StoreError::Failed(text.to_owned()).into());
+    }
+    if (1..FIRST).contains(&found) {
+        let text = "the file was made by a trial version of ginti from before the first release, which kept counts in another \
+                    form. Hand its counts in with the version that made it, then begin with a new file.";
         return Err(StoreError::Failed(text.to_owned()).into());
     }
     if found > known {
@@ -93,7 +100,7 @@ pub(crate) fn check(conn: &Connection) -> Fallible<()> {
 /// Brings the schema to the newest version, and makes the epoch of a new database.
 pub(crate) fn migrate(conn: &mut Connection) -> Fallible<()> {
     let found = version_of(conn, true)?;
-    for (version, migration) in (1..).zip(MIGRATIONS).skip(found as usize) {
+    for (version, migration) in (FIRST..).zip(MIGRATIONS).filter(|(version, _)| *version > found) {
         let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch(migration)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
@@ -160,6 +167,16 @@ mod tests {
         let mut conn = open_writer(&path, None).unwrap();
         migrate(&mut conn).unwrap();
         assert_eq!(dump(&conn), first);
-        assert_eq!(usize::try_from(first.0).unwrap(), MIGRATIONS.len());
+        assert_eq!(first.0, i64::from(FIRST) - 1 + i64::try_from(MIGRATIONS.len()).unwrap());
+    }
+
+    #[test]
+    fn a_file_from_before_the_first_release_is_refused_in_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut conn = open_writer(&folder.path().join("ginti.db"), None).unwrap();
+        migrate(&mut conn).unwrap();
+        conn.pragma_update(None, "user_version", FIRST - 1).unwrap();
+        let error = StoreError::from(migrate(&mut conn).unwrap_err());
+        assert!(error.to_string().contains("before the first release"), "{error}");
     }
 }

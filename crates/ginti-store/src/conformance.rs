@@ -5,6 +5,7 @@
 //! tables in memory, public so that other crates' tests compare with it too.
 
 pub mod access;
+mod between;
 pub mod catalogue;
 pub mod concurrency;
 pub mod convergence;
@@ -24,6 +25,7 @@ mod world;
 
 use std::sync::Arc;
 
+pub use between::{Behind, Between};
 pub use draws::Draws;
 pub use reference::Reference;
 

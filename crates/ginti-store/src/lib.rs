@@ -5,11 +5,15 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod decision;
+mod entry;
 mod error;
 mod model;
 mod reasons;
 
 pub use async_trait::async_trait;
+pub use decision::{Arrived, Candidate, Decision};
+pub use entry::{Entries, Entry, entries, outcome_number};
 pub use error::StoreError;
 pub use model::{
     Access, Assignment, AssignmentPage, Catalogue, DemoMark, DeviceSeen, Facility, HistoryEntry, Import, ImportItem,

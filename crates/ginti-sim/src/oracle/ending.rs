@@ -94,7 +94,7 @@ impl Oracle {
             self.wrong(device, Invariant::NothingLost, what);
             return;
         }
-        let held = dump.held.get(row).and_then(Option::as_ref).and_then(|(_, number)| entry_at(dump, *number));
+        let held = dump.held.get(row).and_then(|(_, number)| entry_at(dump, *number));
         let is_late = outcomes.iter().all(|outcome| *outcome == 2);
         if alone && !is_late && held.is_none_or(|held| content_of_entry(held) != *told) {
             let held = held.map_or("nothing".to_owned(), |held| units(held.quantity));
@@ -108,8 +108,7 @@ impl Oracle {
     fn compare_rows(&self, world: &World, dump: &Dump) {
         let by_row = entries_by_row(dump);
         let stamps = self.stamps.borrow();
-        for (row, held) in &dump.held {
-            let Some((stamp, number)) = held else { continue };
+        for (row, (stamp, number)) in &dump.held {
             let entries = by_row.get(row).map_or(&[][..], Vec::as_slice);
             let newest: Option<&StampKey> =
                 entries.iter().filter(|entry| entry.outcome <= 1).map(|entry| &entry.stamp).max();
@@ -142,7 +141,7 @@ impl Oracle {
         {
             let item = world.device(*index).and_then(|device| item_of(&device, row));
             let confirmed = item.is_some_and(|item| item.truth == Truth::Confirmed && !item.late);
-            let entry = dump.held.get(row).and_then(Option::as_ref).and_then(|(_, number)| entry_at(dump, *number));
+            let entry = dump.held.get(row).and_then(|(_, number)| entry_at(dump, *number));
             // Late ones and dead letters add to no total.
             let Some(entry) = entry.filter(|_| confirmed) else { continue };
             let name = (row.0.clone(), told.content.product.clone());

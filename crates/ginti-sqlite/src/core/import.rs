@@ -1,17 +1,17 @@
-//! Taking a batch: the order of decisions of [`Import`], the merge rule, and what both write.
+//! Taking a batch: the order of decisions of [`Import`], and what they write.
 
 use std::collections::HashMap;
 
-use ginti_store::{Import, ImportItem, Imported, Refusal};
-use ginti_types::{
-    DeviceId, Epoch, ItemContent, ItemSeqId, LocationSeqId, Outcome, ProductId, ProductIdentifier, Receipt,
-    ReceiptItem, Revision, SessionStatus, Stamp, Timestamp, UserLoginId, Verdict, merge,
-};
-use rusqlite::{OptionalExtension, params};
+use ginti_store::{Candidate, Decision, Entry, Import, ImportItem, Imported, Refusal, outcome_number};
+use ginti_types::{DeviceId, ItemSeqId, Outcome, Receipt, ReceiptItem, Revision, SessionStatus, Stamp, UserLoginId};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::{
-    Core, items,
+    Core,
+    arrivals::{self, Arrival, Found},
+    intern::Interned,
     ledger::{epoch, ledger_seq},
+    people::KnownDevice,
     receipts::Remembered,
 };
 use crate::error::{Fallible, corrupt};
@@ -33,30 +33,40 @@ impl Core {
             Some(Remembered::OtherContent) => return Ok(Imported::BatchIdReused),
             Some(Remembered::Same(receipt)) => {
                 if let Some(known) = device {
-                    self.touch_device(known.key, import.now)?;
+                    self.note_contact(known.key, import.now, 0)?;
                 }
                 return Ok(Imported::Replayed(receipt));
             }
             None => {}
         }
-        let believed_to = device.and_then(|known| known.believed_to);
-        let device = self.note_device(tenant, &import.device_id, device.map(|known| known.key), import.now)?;
+        let device = self.known_device(tenant, &import.device_id, device, import.now)?;
         let sender = self.interned.person(&self.conn, tenant, &import.access.user)?;
-        self.note_device_person(device, sender)?;
+        self.interned.seen_together(&self.conn, device.key, sender)?;
+        let first_seq = ledger_seq(&self.conn)? + 1;
         let mut taking = Taking {
-            core: self,
+            conn: &self.conn,
+            interned: &mut self.interned,
             import,
             tenant,
             session,
             takes_counts,
             device,
-            believed_to,
-            sender,
             people: vec![(import.access.user.clone(), Some(sender))],
+            arrival: Arrival::new(first_seq, import.now, sender),
+            hold_newer: self.conn.prepare_cached(HOLD_IF_NEWER)?,
         };
         let mut items = import.items.iter().map(|item| taking.take(item)).collect::<Fallible<Vec<_>>>()?;
+        let arrival = taking.end();
         settle_repeated_rows(&mut items);
-        let receipt = self.receipt(import, epoch, items)?;
+        arrival.insert(&self.conn, session, device.key, &import.batch_id)?;
+        self.note_contact(device.key, import.now, arrival.newest())?;
+        let receipt = Receipt {
+            batch_id: import.batch_id,
+            epoch,
+            ledger_seq: arrival.next_seq() - 1,
+            server_time: import.now,
+            items,
+        };
         self.remember(tenant, import, &receipt)?;
         Ok(Imported::Stored(receipt))
     }
@@ -76,244 +86,145 @@ impl Core {
         let status = SessionStatus::from_name(status).ok_or_else(|| corrupt(status))?;
         Ok(Some((row.get(0)?, status.takes_counts())))
     }
-
-    fn receipt(&self, import: &Import, epoch: Epoch, items: Vec<ReceiptItem>) -> Fallible<Receipt> {
-        let ledger_seq = ledger_seq(&self.conn)?;
-        Ok(Receipt { batch_id: import.batch_id, epoch, ledger_seq, server_time: import.now, items })
-    }
 }
+
+/// Of two counts of one row the higher revision holds; equal ones are for [`Taking::decide`].
+const HOLD_IF_NEWER: &str = "
+    INSERT INTO item (session_key, item_seq, revision, device_key, ledger_seq) VALUES (?1, ?2, ?3, ?4, ?5)
+    ON CONFLICT DO UPDATE SET revision = excluded.revision, device_key = excluded.device_key,
+        ledger_seq = excluded.ledger_seq
+    WHERE excluded.revision > item.revision";
 
 /// A batch on its way in.
 struct Taking<'a> {
-    core: &'a mut Core,
+    conn: &'a Connection,
+    interned: &'a mut Interned,
     import: &'a Import,
     tenant: i64,
     session: i64,
     takes_counts: bool,
-    device: i64,
-    /// The last revision believed of a retired device id.
-    believed_to: Option<Revision>,
-    sender: i64,
+    device: KnownDevice,
     /// Counters named by items so far, with their key if they have signed in on the device. Few: people at one device.
     people: Vec<(UserLoginId, Option<i64>)>,
-}
-
-/// What an item is once it has a stamp.
-struct Incoming<'a> {
-    item: &'a ItemSeqId,
-    stamp: Stamp,
-    content: &'a ItemContent,
-    counted_by: Option<i64>,
-}
-
-/// A row as it is before the item.
-struct Row {
-    /// The stamp that holds; none if nothing does.
-    held: Option<Stamp>,
-    /// Its latest history entry.
-    last_seq: Option<i64>,
-}
-
-/// A stamp that arrived before.
-struct Known {
-    ledger_seq: i64,
-    outcome: Outcome,
-    received_at: Timestamp,
-    sent_by: i64,
-    same_content: bool,
+    /// What goes into history.
+    arrival: Arrival,
+    hold_newer: CachedStatement<'a>,
 }
 
 impl Taking<'_> {
+    fn end(self) -> Arrival {
+        self.arrival
+    }
+
     fn take(&mut self, item: &ImportItem) -> Fallible<ReceiptItem> {
         let import = self.import;
-        match item {
+        let (item, revision, content) = match item {
+            ImportItem::Count { item, revision, content } => (item, *revision, content),
             ImportItem::Refused(refusal) => {
                 let item = refusal.import_item_seq_id.as_ref().and_then(|text| ItemSeqId::new(text.as_str()).ok());
-                let row = item.map(|item| self.row(&item)).transpose()?;
-                Ok(refused(refusal.clone(), row.and_then(|row| row.held)))
+                let held = item.map(|item| self.held(&item)).transpose()?.flatten();
+                return Ok(refused(refusal.clone(), held));
             }
-            ImportItem::Count { item, revision, content } => {
-                let stamp = Stamp { revision: *revision, device_id: import.device_id.clone() };
-                let counted_by = match &content.counted_by_user_login_id {
-                    None => None,
-                    Some(user) => match self.seen_here(user)? {
-                        Some(key) => Some(key),
-                        None => {
-                            return Ok(refused(Refusal::attribution_not_allowed(item, user), self.row(item)?.held));
-                        }
-                    },
-                };
-                self.count(&Incoming { item, stamp, content, counted_by })
-            }
-        }
-    }
-
-    fn count(&mut self, incoming: &Incoming<'_>) -> Fallible<ReceiptItem> {
-        let row = self.row(incoming.item)?;
-        let ahead = self.ahead(incoming, self.import.now);
-        // A stamp equal to the held one is in history already; every other is tried as new first, the usual case.
-        let fresh = match merge(row.held.as_ref(), &incoming.stamp, || true) {
-            Verdict::Duplicate | Verdict::RevisionReused => None,
-            _ if ahead.is_some() => Some(Outcome::Rejected),
-            Verdict::Apply if self.takes_counts => Some(Outcome::Applied),
-            Verdict::Apply => Some(Outcome::Late),
-            Verdict::Superseded => Some(Outcome::Superseded),
         };
-        let Some(outcome) = fresh else { return self.again(incoming, row) };
-        if !self.add(incoming, outcome, &row, None)? {
-            return self.again(incoming, row);
-        }
-        match (outcome, ahead) {
-            (Outcome::Rejected, Some(refusal)) => Ok(refused(refusal, row.held)),
-            (Outcome::Applied, _) => Ok(answer(incoming.item, outcome, Some(incoming.stamp.clone()))),
-            _ => Ok(answer(incoming.item, outcome, row.held)),
-        }
-    }
-
-    /// Why a stamp is too far in the future to be taken at that time, if it is.
-    fn ahead(&self, incoming: &Incoming<'_>, time: Timestamp) -> Option<Refusal> {
-        let revision = incoming.stamp.revision;
-        match Refusal::clock_ahead_ms(revision, time) {
-            Some(ms) => Some(Refusal::clock_skew(incoming.item, ms)),
-            None if self.believed_to.is_some_and(|bound| revision > bound) => {
-                Some(Refusal::stamped_ahead(incoming.item))
-            }
+        let counted_by = match &content.counted_by_user_login_id {
             None => None,
+            Some(user) => match self.seen_here(user)? {
+                Some(key) => Some(key),
+                None => return Ok(refused(Refusal::attribution_not_allowed(item, user), self.held(item)?)),
+            },
+        };
+        let stamp = Stamp { revision, device_id: import.device_id.clone() };
+        let entry = Entry::arriving(item, revision, content, counted_by, Outcome::Applied);
+        let candidate = Candidate {
+            item,
+            stamp: &stamp,
+            believed_to: self.device.believed_to,
+            now: import.now,
+            takes_counts: self.takes_counts,
+        };
+        // Nearly every count is newer than all that came from its device, and than what holds in its row: one statement.
+        let may_apply = revision.get() > self.device.newest && self.takes_counts;
+        if may_apply && candidate.ahead(import.now).is_none() && self.hold_if_newer(&entry)? {
+            self.arrival.add(&entry)?;
+            return Ok(answer(item, Outcome::Applied, Some(stamp)));
         }
+        self.decide(&candidate, &entry)
     }
 
-    /// A stamp that arrived before: answered as it was decided then, as far as that still holds.
-    fn again(&mut self, incoming: &Incoming<'_>, row: Row) -> Fallible<ReceiptItem> {
-        let known = self.known(incoming)?;
-        if !known.same_content {
-            return Ok(refused(Refusal::revision_reused(incoming.item, incoming.stamp.revision), row.held));
-        }
-        if known.outcome == Outcome::Rejected {
-            let ahead = self.ahead(incoming, known.received_at);
-            return Ok(refused(ahead.unwrap_or_else(|| Refusal::stamped_ahead(incoming.item)), row.held));
-        }
-        match merge(row.held.as_ref(), &incoming.stamp, || known.same_content) {
-            Verdict::Duplicate => Ok(answer(incoming.item, Outcome::Duplicate, row.held)),
-            Verdict::Superseded => Ok(answer(incoming.item, Outcome::Superseded, row.held)),
-            Verdict::RevisionReused => {
-                Ok(refused(Refusal::revision_reused(incoming.item, incoming.stamp.revision), row.held))
+    /// Any other: by what holds and what history says.
+    fn decide(&mut self, candidate: &Candidate<'_>, entry: &Entry<'_>) -> Fallible<ReceiptItem> {
+        let held = self.held(candidate.item)?;
+        let found = self.arrived(entry)?;
+        let arrived = found.as_ref().map(|found| found.arrived);
+        match candidate.decide(held.as_ref(), arrived) {
+            Decision::Answer(outcome) => Ok(answer(candidate.item, outcome, held)),
+            Decision::Refuse(refusal) => Ok(refused(refusal, held)),
+            Decision::KeepRefused(refusal) => {
+                self.arrival.add(&Entry { outcome: outcome_number(Outcome::Rejected), ..*entry })?;
+                Ok(refused(refusal, held))
             }
-            // Only a late count can be in history and still be newer than what holds.
-            Verdict::Apply if self.takes_counts => {
-                // Whoever delivers it now has not counted it: what was left out stays as it was filled in then.
-                let filled_in = ItemContent {
-                    counted_at: incoming.content.counted_at.or(Some(known.received_at)),
-                    ..incoming.content.clone()
-                };
-                let late = Incoming {
-                    item: incoming.item,
-                    stamp: incoming.stamp.clone(),
-                    content: &filled_in,
-                    counted_by: incoming.counted_by.or(Some(known.sent_by)),
-                };
-                self.add(&late, Outcome::Applied, &row, Some(known.ledger_seq))?;
-                Ok(answer(incoming.item, Outcome::Applied, Some(incoming.stamp.clone())))
+            Decision::Keep { outcome: Outcome::Applied, origin } => {
+                self.hold(entry)?;
+                match (origin, found) {
+                    // Whoever delivers it now has not counted it: what was left out stays as it was filled in then.
+                    (Some(origin), Some(late)) => self.arrival.add(&Entry {
+                        counted_at: entry.counted_at.or(Some(late.arrived.received_at.unix_ms())),
+                        counted_by: entry.counted_by.or(Some(late.sent_by)),
+                        origin: Some(i64::try_from(origin).map_err(corrupt)?),
+                        ..*entry
+                    })?,
+                    _ => self.arrival.add(entry)?,
+                }
+                Ok(answer(candidate.item, Outcome::Applied, Some(candidate.stamp.clone())))
             }
-            Verdict::Apply => Ok(answer(incoming.item, Outcome::Late, row.held)),
+            Decision::Keep { outcome, .. } => {
+                self.arrival.add(&Entry { outcome: outcome_number(outcome), ..*entry })?;
+                Ok(answer(candidate.item, outcome, held))
+            }
         }
     }
 
-    /// Adds to history and to the row; false, and nothing is written, if the stamp is in history already.
-    fn add(&mut self, incoming: &Incoming<'_>, outcome: Outcome, row: &Row, origin: Option<i64>) -> Fallible<bool> {
-        let sql = "INSERT INTO history (session_key, item_seq, revision, device_key, outcome, quantity, product_id,
-                       product_identifier, counted_at, counted_by, is_requested, location_seq_id, received_at, sent_by,
-                       batch_id, origin, previous)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
-                   ON CONFLICT (session_key, device_key, revision, item_seq) WHERE origin IS NULL DO NOTHING";
-        let content = incoming.content;
-        let conn = &self.core.conn;
-        let added = conn.prepare_cached(sql)?.execute(params![
-            self.session,
-            incoming.item.as_str(),
-            incoming.stamp.revision.get(),
-            self.device,
-            items::outcome_number(outcome),
-            content.quantity.micros(),
-            content.product_id.as_ref().map(ProductId::as_str),
-            content.product_identifier.as_ref().map(ProductIdentifier::as_str),
-            content.counted_at.map(Timestamp::unix_ms),
-            incoming.counted_by,
-            content.is_requested.map(items::requested_number),
-            content.location_seq_id.as_ref().map(LocationSeqId::as_str),
-            self.import.now.unix_ms(),
-            self.sender,
-            self.import.batch_id.as_bytes(),
-            origin,
-            row.last_seq,
-        ])?;
-        if added == 0 {
-            return Ok(false);
-        }
-        let ledger_seq = conn.last_insert_rowid();
-        let (session, item) = (self.session, incoming.item.as_str());
-        if outcome == Outcome::Applied {
-            let sql = "INSERT INTO item (session_key, item_seq, revision, device_key, ledger_seq, last_seq)
-                       VALUES (?1, ?2, ?3, ?4, ?5, ?5)
-                       ON CONFLICT DO UPDATE SET revision = excluded.revision, device_key = excluded.device_key,
-                           ledger_seq = excluded.ledger_seq, last_seq = excluded.last_seq";
-            let revision = incoming.stamp.revision.get();
-            conn.prepare_cached(sql)?.execute(params![session, item, revision, self.device, ledger_seq])?;
-        } else {
-            let sql = "INSERT INTO item (session_key, item_seq, last_seq) VALUES (?1, ?2, ?3)
-                       ON CONFLICT DO UPDATE SET last_seq = excluded.last_seq";
-            conn.prepare_cached(sql)?.execute(params![session, item, ledger_seq])?;
-        }
-        Ok(true)
+    /// Makes the entry hold in its row if it has the highest revision there; whether it does now.
+    fn hold_if_newer(&mut self, entry: &Entry<'_>) -> Fallible<bool> {
+        let values = params![self.session, entry.item, entry.revision, self.device.key, self.arrival.next_seq()];
+        Ok(self.hold_newer.execute(values)? > 0)
     }
 
-    /// The row as it is now.
-    fn row(&mut self, item: &ItemSeqId) -> Fallible<Row> {
-        let conn = &self.core.conn;
-        let sql = "SELECT revision, device_key, last_seq FROM item WHERE session_key = ?1 AND item_seq = ?2";
-        let found: Option<(Option<u64>, Option<i64>, i64)> = conn
+    /// Makes the entry hold in its row.
+    fn hold(&self, entry: &Entry<'_>) -> Fallible<()> {
+        let sql = "INSERT OR REPLACE INTO item (session_key, item_seq, revision, device_key, ledger_seq)
+                   VALUES (?1, ?2, ?3, ?4, ?5)";
+        let values = params![self.session, entry.item, entry.revision, self.device.key, self.arrival.next_seq()];
+        self.conn.prepare_cached(sql)?.execute(values)?;
+        Ok(())
+    }
+
+    /// The stamp that holds in the row.
+    fn held(&mut self, item: &ItemSeqId) -> Fallible<Option<Stamp>> {
+        let sql = "SELECT revision, device_key FROM item WHERE session_key = ?1 AND item_seq = ?2";
+        let found: Option<(u64, i64)> = self
+            .conn
             .prepare_cached(sql)?
-            .query_row(params![self.session, item.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .query_row(params![self.session, item.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        let Some((revision, device, last_seq)) = found else { return Ok(Row { held: None, last_seq: None }) };
-        let last_seq = Some(last_seq);
-        let (Some(revision), Some(device)) = (revision, device) else { return Ok(Row { held: None, last_seq }) };
-        let device_id: DeviceId = if device == self.device {
+        let Some((revision, device)) = found else { return Ok(None) };
+        let device_id: DeviceId = if device == self.device.key {
             self.import.device_id.clone()
         } else {
-            self.core.interned.device_id(conn, device)?
+            self.interned.device_id(self.conn, device)?
         };
-        Ok(Row { held: Some(Stamp { revision: Revision::new(revision).map_err(corrupt)?, device_id }), last_seq })
+        Ok(Some(Stamp { revision: Revision::new(revision).map_err(corrupt)?, device_id }))
     }
 
-    fn known(&self, incoming: &Incoming<'_>) -> Fallible<Known> {
-        let sql = "SELECT ledger_seq, outcome, received_at, sent_by,
-                       quantity IS ?5 AND product_id IS ?6 AND product_identifier IS ?7 AND counted_at IS ?8
-                       AND counted_by IS ?9 AND is_requested IS ?10 AND location_seq_id IS ?11
-                   FROM history
-                   WHERE session_key = ?1 AND item_seq = ?2 AND revision = ?3 AND device_key = ?4 AND origin IS NULL";
-        let content = incoming.content;
-        let mut statement = self.core.conn.prepare_cached(sql)?;
-        let mut rows = statement.query(params![
-            self.session,
-            incoming.item.as_str(),
-            incoming.stamp.revision.get(),
-            self.device,
-            content.quantity.micros(),
-            content.product_id.as_ref().map(ProductId::as_str),
-            content.product_identifier.as_ref().map(ProductIdentifier::as_str),
-            content.counted_at.map(Timestamp::unix_ms),
-            incoming.counted_by,
-            content.is_requested.map(items::requested_number),
-            content.location_seq_id.as_ref().map(LocationSeqId::as_str),
-        ])?;
-        let row = rows.next()?.ok_or_else(|| corrupt("a row's count is not in history"))?;
-        Ok(Known {
-            ledger_seq: row.get(0)?,
-            outcome: items::outcome_from(row.get(1)?)?,
-            received_at: Timestamp::from_unix_ms(row.get(2)?),
-            sent_by: row.get(3)?,
-            same_content: row.get(4)?,
-        })
+    /// What history says of the stamp; this batch's own counts are part of it.
+    fn arrived(&mut self, entry: &Entry<'_>) -> Fallible<Option<Found>> {
+        if let Some(found) = self.arrival.find(entry)? {
+            return Ok(Some(found));
+        }
+        if entry.revision > self.device.newest {
+            return Ok(None);
+        }
+        arrivals::find(self.conn, self.session, self.device.key, entry)
     }
 
     /// The counter's key, if this person has signed in on the device.
@@ -325,10 +236,9 @@ impl Taking<'_> {
                    JOIN device_person ON device_person.person_key = person.person_key AND device_key = ?1
                    WHERE tenant_key = ?2 AND user_login_id = ?3";
         let key = self
-            .core
             .conn
             .prepare_cached(sql)?
-            .query_row(params![self.device, self.tenant, user.as_str()], |row| row.get(0))
+            .query_row(params![self.device.key, self.tenant, user.as_str()], |row| row.get(0))
             .optional()?;
         self.people.push((user.clone(), key));
         Ok(key)

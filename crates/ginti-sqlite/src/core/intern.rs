@@ -1,6 +1,6 @@
 //! Integer keys for texts that repeat: tenants, people, devices. The writer remembers what it looked up.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use ginti_store::StoreError;
 use ginti_types::{DeviceId, TenantId, UserLoginId};
@@ -17,6 +17,8 @@ pub(super) struct Interned {
     tenants: HashMap<TenantId, i64>,
     people: HashMap<(i64, UserLoginId), i64>,
     devices: HashMap<i64, DeviceId>,
+    /// Devices and people who have signed in on them.
+    together: HashSet<(i64, i64)>,
 }
 
 impl Interned {
@@ -49,6 +51,19 @@ impl Interned {
         };
         remember(&mut self.people, name, key);
         Ok(key)
+    }
+
+    /// Notes that the person has signed in on the device.
+    pub(super) fn seen_together(&mut self, conn: &Connection, device: i64, person: i64) -> Fallible<()> {
+        if !self.together.contains(&(device, person)) {
+            let sql = "INSERT INTO device_person (device_key, person_key) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+            conn.prepare_cached(sql)?.execute([device, person])?;
+            if self.together.len() >= REMEMBERED_MAX {
+                self.together.clear();
+            }
+            self.together.insert((device, person));
+        }
+        Ok(())
     }
 
     /// The device's id.
@@ -90,13 +105,4 @@ pub(super) fn id<T, E: std::fmt::Display>(
     parse: impl FnOnce(String) -> Result<T, E>,
 ) -> Fallible<T> {
     parse(row.get(column)?).map_err(corrupt)
-}
-
-/// The same for a column that may be NULL.
-pub(super) fn optional_id<T, E: std::fmt::Display>(
-    row: &Row<'_>,
-    column: usize,
-    parse: impl FnOnce(String) -> Result<T, E>,
-) -> Fallible<Option<T>> {
-    row.get::<_, Option<String>>(column)?.map(parse).transpose().map_err(corrupt)
 }

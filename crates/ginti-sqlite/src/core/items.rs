@@ -1,35 +1,25 @@
 //! Reading a session's rows and their history.
 
-use ginti_store::{Access, HistoryEntry, ItemPage, ItemRow};
+use std::collections::HashMap;
+
+use ginti_store::{Access, Entry, HistoryEntry, ItemPage, ItemRow, entries};
 use ginti_types::{
     BatchId, DeviceId, ItemContent, ItemSeqId, LocationSeqId, Outcome, ProductId, ProductIdentifier, Quantity,
     Requested, Revision, SessionId, Stamp, Timestamp, UserLoginId,
 };
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{
-    intern::{id, optional_id},
-    ledger::epoch,
-    sessions::session_key,
-};
+use super::{arrivals::first_seq, intern::id, ledger::epoch, sessions::session_key};
 use crate::error::{Fallible, corrupt};
 
 /// History entries one page looks at, at most: superseded ones are passed over, and a page stays cheap all the same.
 const SCAN_MAX: usize = 10_000;
 
-/// What [`item_row`] and [`entry`] read, in this order. `held_*` is what holds in the row now, NULL if nothing does.
-const COLUMNS: &str = "
-    SELECT history.ledger_seq, history.item_seq, history.revision, device.device_id, history.outcome, history.quantity,
-        history.product_id, history.product_identifier, ifnull(history.counted_at, history.received_at),
-        counter.user_login_id, history.is_requested, history.location_seq_id, history.received_at, history.batch_id,
-        sender.user_login_id, item.ledger_seq, item.revision, held.device_id
-    FROM history
-    JOIN device ON device.device_key = history.device_key
-    JOIN person AS sender ON sender.person_key = history.sent_by
-    JOIN person AS counter ON counter.person_key = ifnull(history.counted_by, history.sent_by)
-    LEFT JOIN item ON item.session_key = history.session_key AND item.item_seq = history.item_seq
-    LEFT JOIN device AS held ON held.device_key = item.device_key
-    WHERE history.session_key = ?1";
+/// The session's records after a number, in order of arrival, as [`Record`] reads them.
+const RECORDS: &str = "
+    SELECT last_seq, count, device_id, received_at, user_login_id, batch_id, entries
+    FROM arrival JOIN device USING (device_key) JOIN person ON person.person_key = sent_by
+    WHERE session_key = ?1 AND last_seq > ?2 ORDER BY last_seq";
 
 pub(crate) fn items(
     conn: &Connection,
@@ -41,20 +31,32 @@ pub(crate) fn items(
     let Some(key) = session_key(conn, access, session)? else { return Ok(None) };
     let mut page = ItemPage { items: Vec::new(), ledger_seq: after, epoch: epoch(conn)? };
     // A cursor beyond what the database can number lies after everything.
-    let Ok(after) = i64::try_from(after) else { return Ok(Some(page)) };
-    let sql = format!("{COLUMNS} AND history.ledger_seq > ?2 ORDER BY history.ledger_seq LIMIT {SCAN_MAX}");
-    let mut statement = conn.prepare_cached(&sql)?;
-    let mut rows = statement.query(params![key, after])?;
-    while page.items.len() < limit {
-        let Some(row) = rows.next()? else { break };
-        page.ledger_seq = row.get(0)?;
-        if is_listed(row)? {
-            page.items.push(item_row(row)?);
+    let Ok(cursor) = i64::try_from(after) else { return Ok(Some(page)) };
+    let mut people = People::new(conn);
+    let mut statement = conn.prepare_cached(RECORDS)?;
+    let mut rows = statement.query(params![key, cursor])?;
+    let mut scanned = 0;
+    while let Some(row) = rows.next()? {
+        let record = Record::of(row)?;
+        for (ledger_seq, entry) in record.entries(row)? {
+            let entry = entry?;
+            if ledger_seq <= after {
+                continue;
+            }
+            if page.items.len() >= limit || scanned >= SCAN_MAX {
+                return Ok(Some(page));
+            }
+            scanned += 1;
+            page.ledger_seq = ledger_seq;
+            if is_listed(conn, key, ledger_seq, &record.device, &entry)? {
+                page.items.push(record.item_row(ledger_seq, &entry, &mut people)?);
+            }
         }
     }
     Ok(Some(page))
 }
 
+/// A row's history is found by reading its session's: rarely asked for, and nothing is kept for it on the way in.
 pub(crate) fn history(
     conn: &Connection,
     access: &Access,
@@ -62,86 +64,127 @@ pub(crate) fn history(
     item: &ItemSeqId,
 ) -> Fallible<Option<Vec<HistoryEntry>>> {
     let Some(key) = session_key(conn, access, session)? else { return Ok(None) };
-    let sql = format!(
-        "WITH RECURSIVE chain (seq) AS (
-            SELECT last_seq FROM item WHERE session_key = ?1 AND item_seq = ?2
-            UNION ALL
-            SELECT previous FROM chain JOIN history ON history.ledger_seq = chain.seq WHERE previous IS NOT NULL
-        )
-        {COLUMNS} AND history.ledger_seq IN (SELECT seq FROM chain) ORDER BY history.ledger_seq"
-    );
-    let mut statement = conn.prepare_cached(&sql)?;
-    let mut rows = statement.query(params![key, item.as_str()])?;
-    let mut entries = Vec::new();
+    let mut people = People::new(conn);
+    let mut statement = conn.prepare_cached(RECORDS)?;
+    let mut rows = statement.query(params![key, 0])?;
+    let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        entries.push(HistoryEntry { row: item_row(row)?, sent_by: id(row, 14, UserLoginId::new)? });
+        let record = Record::of(row)?;
+        for (ledger_seq, entry) in record.entries(row)? {
+            let entry = entry?;
+            if entry.item == item.as_str() {
+                let row = record.item_row(ledger_seq, &entry, &mut people)?;
+                found.push(HistoryEntry { row, sent_by: record.sent_by.clone() });
+            }
+        }
     }
-    Ok(Some(entries))
+    Ok(Some(found))
+}
+
+/// What a batch's counts have in common.
+struct Record {
+    first_seq: u64,
+    device: DeviceId,
+    received_at: Timestamp,
+    sent_by: UserLoginId,
+    batch: BatchId,
+}
+
+impl Record {
+    fn of(row: &Row<'_>) -> Fallible<Self> {
+        Ok(Self {
+            first_seq: first_seq(row)?,
+            device: id(row, 2, DeviceId::new)?,
+            received_at: Timestamp::from_unix_ms(row.get(3)?),
+            sent_by: id(row, 4, UserLoginId::new)?,
+            batch: BatchId::from_bytes(row.get(5)?),
+        })
+    }
+
+    /// Its counts, with their numbers.
+    fn entries<'a>(
+        &self,
+        row: &'a Row<'_>,
+    ) -> Fallible<impl Iterator<Item = (u64, Result<Entry<'a>, ginti_store::StoreError>)> + use<'a>> {
+        let record = row.get_ref(6)?.as_blob().map_err(corrupt)?;
+        Ok((self.first_seq..).zip(entries(record)))
+    }
+
+    fn item_row(&self, ledger_seq: u64, entry: &Entry<'_>, people: &mut People<'_>) -> Fallible<ItemRow> {
+        let counted_by = match entry.counted_by {
+            Some(key) => people.name(key)?,
+            None => self.sent_by.clone(),
+        };
+        Ok(ItemRow {
+            import_item_seq_id: ItemSeqId::new(entry.item).map_err(corrupt)?,
+            stamp: stamp(&self.device, entry)?,
+            content: ItemContent {
+                product_id: entry.product_id.map(ProductId::new).transpose().map_err(corrupt)?,
+                product_identifier: entry
+                    .product_identifier
+                    .map(ProductIdentifier::new)
+                    .transpose()
+                    .map_err(corrupt)?,
+                quantity: Quantity::from_micros(entry.quantity).map_err(corrupt)?,
+                counted_at: Some(entry.counted_at.map_or(self.received_at, Timestamp::from_unix_ms)),
+                counted_by_user_login_id: Some(counted_by),
+                is_requested: entry.is_requested.map(|listed| if listed { Requested::Y } else { Requested::N }),
+                location_seq_id: entry.location_seq_id.map(LocationSeqId::new).transpose().map_err(corrupt)?,
+            },
+            outcome: entry.outcome()?,
+            ledger_seq,
+            received_at: self.received_at,
+            batch_id: self.batch,
+        })
+    }
+}
+
+/// Names of people by key, looked up once.
+struct People<'a> {
+    conn: &'a Connection,
+    names: HashMap<i64, UserLoginId>,
+}
+
+impl<'a> People<'a> {
+    fn new(conn: &'a Connection) -> Self {
+        Self { conn, names: HashMap::new() }
+    }
+
+    fn name(&mut self, key: i64) -> Fallible<UserLoginId> {
+        if let Some(name) = self.names.get(&key) {
+            return Ok(name.clone());
+        }
+        let sql = "SELECT user_login_id FROM person WHERE person_key = ?1";
+        let name: String = self.conn.prepare_cached(sql)?.query_row([key], |row| row.get(0))?;
+        let name = UserLoginId::new(name).map_err(corrupt)?;
+        self.names.insert(key, name.clone());
+        Ok(name)
+    }
 }
 
 /// Whether the entry is the count that holds now, or a late one that is newer than what holds and so still waits.
-fn is_listed(row: &Row<'_>) -> Fallible<bool> {
-    let held: Option<i64> = row.get(15)?;
-    if held == Some(row.get(0)?) {
-        return Ok(true);
-    }
-    if outcome_from(row.get(4)?)? != Outcome::Late {
+fn is_listed(conn: &Connection, session: i64, ledger_seq: u64, device: &DeviceId, entry: &Entry<'_>) -> Fallible<bool> {
+    let outcome = entry.outcome()?;
+    if !matches!(outcome, Outcome::Applied | Outcome::Late) {
         return Ok(false);
     }
-    let Some(revision) = row.get::<_, Option<u64>>(16)? else { return Ok(true) };
-    let held = Stamp { revision: Revision::new(revision).map_err(corrupt)?, device_id: id(row, 17, DeviceId::new)? };
-    Ok(stamp(row)? > held)
-}
-
-fn item_row(row: &Row<'_>) -> Fallible<ItemRow> {
-    Ok(ItemRow {
-        import_item_seq_id: id(row, 1, ItemSeqId::new)?,
-        stamp: stamp(row)?,
-        content: ItemContent {
-            product_id: optional_id(row, 6, ProductId::new)?,
-            product_identifier: optional_id(row, 7, ProductIdentifier::new)?,
-            quantity: Quantity::from_micros(row.get(5)?).map_err(corrupt)?,
-            counted_at: Some(Timestamp::from_unix_ms(row.get(8)?)),
-            counted_by_user_login_id: Some(id(row, 9, UserLoginId::new)?),
-            is_requested: row.get::<_, Option<i64>>(10)?.map(requested_from),
-            location_seq_id: optional_id(row, 11, LocationSeqId::new)?,
-        },
-        outcome: outcome_from(row.get(4)?)?,
-        ledger_seq: row.get(0)?,
-        received_at: Timestamp::from_unix_ms(row.get(12)?),
-        batch_id: BatchId::from_bytes(row.get(13)?),
-    })
-}
-
-fn stamp(row: &Row<'_>) -> Fallible<Stamp> {
-    Ok(Stamp { revision: Revision::new(row.get(2)?).map_err(corrupt)?, device_id: id(row, 3, DeviceId::new)? })
-}
-
-/// How an entry's outcome stands in the database.
-pub(super) fn outcome_number(outcome: Outcome) -> i64 {
-    match outcome {
-        // A duplicate adds no entry; the count it repeats was applied.
-        Outcome::Applied | Outcome::Duplicate => 0,
-        Outcome::Superseded => 1,
-        Outcome::Late => 2,
-        Outcome::Rejected => 3,
+    let sql = "SELECT ledger_seq, revision, device_id FROM item JOIN device USING (device_key)
+               WHERE session_key = ?1 AND item_seq = ?2";
+    let held: Option<(u64, u64, String)> = conn
+        .prepare_cached(sql)?
+        .query_row(params![session, entry.item], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let Some((held_seq, revision, held_device)) = held else { return Ok(outcome == Outcome::Late) };
+    if outcome == Outcome::Applied {
+        return Ok(held_seq == ledger_seq);
     }
+    let held = Stamp {
+        revision: Revision::new(revision).map_err(corrupt)?,
+        device_id: DeviceId::new(held_device).map_err(corrupt)?,
+    };
+    Ok(stamp(device, entry)? > held)
 }
 
-pub(super) fn outcome_from(number: i64) -> Fallible<Outcome> {
-    match number {
-        0 => Ok(Outcome::Applied),
-        1 => Ok(Outcome::Superseded),
-        2 => Ok(Outcome::Late),
-        3 => Ok(Outcome::Rejected),
-        _ => Err(corrupt(format!("outcome {number}"))),
-    }
-}
-
-pub(super) fn requested_number(requested: Requested) -> i64 {
-    i64::from(requested == Requested::Y)
-}
-
-fn requested_from(number: i64) -> Requested {
-    if number == 1 { Requested::Y } else { Requested::N }
+fn stamp(device: &DeviceId, entry: &Entry<'_>) -> Fallible<Stamp> {
+    Ok(Stamp { revision: Revision::new(entry.revision).map_err(corrupt)?, device_id: device.clone() })
 }

@@ -16,7 +16,7 @@ pub(super) fn epoch(conn: &Connection) -> Fallible<Epoch> {
 }
 
 pub(super) fn ledger_seq(conn: &Connection) -> Fallible<u64> {
-    let mut statement = conn.prepare_cached("SELECT max(ledger_seq) FROM history")?;
+    let mut statement = conn.prepare_cached("SELECT max(last_seq) FROM arrival")?;
     Ok(statement.query_row([], |row| row.get::<_, Option<u64>>(0))?.unwrap_or(0))
 }
 

@@ -18,6 +18,8 @@ pub(super) struct KnownDevice {
     pub(super) revoked: bool,
     /// The last revision believed of an id that was given up because its clock ran ahead.
     pub(super) believed_to: Option<Revision>,
+    /// The newest revision in its history, 0 if there is none.
+    pub(super) newest: u64,
 }
 
 pub(crate) fn login(conn: &Connection, user: &UserLoginId) -> Fallible<Option<Login>> {
@@ -102,9 +104,10 @@ impl Core {
     pub(crate) fn see_device(&mut self, tenant: &TenantId, seen: &DeviceSeen) -> Fallible<()> {
         let tenant = need_tenant(&self.conn, tenant)?;
         let found = self.device(tenant, &seen.device)?;
-        let device = self.note_device(tenant, &seen.device, found.map(|known| known.key), seen.now)?;
+        let device = self.known_device(tenant, &seen.device, found, seen.now)?.key;
+        self.note_contact(device, seen.now, 0)?;
         let person = self.interned.person(&self.conn, tenant, &seen.user)?;
-        self.note_device_person(device, person)?;
+        self.interned.seen_together(&self.conn, device, person)?;
         let Some(former) = &seen.former else { return Ok(()) };
         let Some(KnownDevice { key: former, revoked: false, .. }) = self.device(tenant, former)? else { return Ok(()) };
         let sql = "INSERT INTO device_person (device_key, person_key)
@@ -132,40 +135,36 @@ impl Core {
 
     /// The device, if it was ever seen.
     pub(super) fn device(&self, tenant: i64, device: &DeviceId) -> Fallible<Option<KnownDevice>> {
-        let sql = "SELECT device_key, revoked, believed_to FROM device WHERE tenant_key = ?1 AND device_id = ?2";
+        let sql =
+            "SELECT device_key, revoked, believed_to, newest FROM device WHERE tenant_key = ?1 AND device_id = ?2";
         let mut statement = self.conn.prepare_cached(sql)?;
         let mut rows = statement.query(params![tenant, device.as_str()])?;
         let Some(row) = rows.next()? else { return Ok(None) };
         let believed_to: Option<u64> = row.get(2)?;
         let believed_to = believed_to.map(Revision::new).transpose().map_err(corrupt)?;
-        Ok(Some(KnownDevice { key: row.get(0)?, revoked: row.get(1)?, believed_to }))
+        Ok(Some(KnownDevice { key: row.get(0)?, revoked: row.get(1)?, believed_to, newest: row.get(3)? }))
     }
 
-    /// Notes the device's contact, adding the device if it is new.
-    pub(super) fn note_device(
+    /// The device as it was found, added if it is new.
+    pub(super) fn known_device(
         &mut self,
         tenant: i64,
         device: &DeviceId,
-        key: Option<i64>,
+        found: Option<KnownDevice>,
         now: Timestamp,
-    ) -> Fallible<i64> {
-        if let Some(key) = key {
-            self.touch_device(key, now)?;
-            return Ok(key);
+    ) -> Fallible<KnownDevice> {
+        if let Some(known) = found {
+            return Ok(known);
         }
         let sql = "INSERT INTO device (tenant_key, device_id, first_seen, last_seen) VALUES (?1, ?2, ?3, ?3)";
-        Ok(self.conn.prepare_cached(sql)?.insert(params![tenant, device.as_str(), now.unix_ms()])?)
+        let key = self.conn.prepare_cached(sql)?.insert(params![tenant, device.as_str(), now.unix_ms()])?;
+        Ok(KnownDevice { key, revoked: false, believed_to: None, newest: 0 })
     }
 
-    pub(super) fn touch_device(&mut self, device: i64, now: Timestamp) -> Fallible<()> {
-        let sql = "UPDATE device SET last_seen = ?2 WHERE device_key = ?1 AND last_seen < ?2";
-        self.conn.prepare_cached(sql)?.execute(params![device, now.unix_ms()])?;
-        Ok(())
-    }
-
-    pub(super) fn note_device_person(&mut self, device: i64, person: i64) -> Fallible<()> {
-        let sql = "INSERT INTO device_person (device_key, person_key) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-        self.conn.prepare_cached(sql)?.execute([device, person])?;
+    /// Notes the device's contact, and the newest revision that came with it.
+    pub(super) fn note_contact(&mut self, device: i64, now: Timestamp, newest: u64) -> Fallible<()> {
+        let sql = "UPDATE device SET last_seen = max(last_seen, ?2), newest = max(newest, ?3) WHERE device_key = ?1";
+        self.conn.prepare_cached(sql)?.execute(params![device, now.unix_ms(), newest])?;
         Ok(())
     }
 }

@@ -20,7 +20,7 @@ const ALLOWED: &str = "
 const SUMMARY: &str = "
     SELECT session.session_id, session.name, session.facility_id, facility.name, session.purpose, session.status,
         session.due, session.created,
-        (SELECT count(revision) FROM item WHERE item.session_key = session.session_key),
+        (SELECT count(*) FROM item WHERE item.session_key = session.session_key),
         (SELECT count(*) FROM assignment WHERE assignment.session_key = session.session_key)";
 
 pub(crate) fn sessions(conn: &Connection, access: &Access) -> Fallible<Vec<SessionSummary>> {
