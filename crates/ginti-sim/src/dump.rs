@@ -46,6 +46,7 @@ pub fn read(path: &Path) -> Result<Dump> {
     let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let mut dump = Dump::default();
     let people = people(&conn)?;
+    let mut applied: BTreeMap<(RowKey, StampKey), i64> = BTreeMap::new();
     let mut statement = conn.prepare(
         "SELECT last_seq, count, session_id, device_id, sent_by, entries
          FROM arrival JOIN session USING (session_key) JOIN device USING (device_key) ORDER BY last_seq",
@@ -60,6 +61,10 @@ pub fn read(path: &Path) -> Result<Dump> {
             let entry = entry?;
             let counted_by = people.get(&entry.counted_by.unwrap_or(sent_by)).context("a count is nobody's")?;
             dump.numbers.insert(number, dump.ledger.len());
+            if entry.outcome == 0 {
+                let row = (session.clone(), entry.item.to_owned());
+                applied.insert((row, (entry.revision, device.clone())), number);
+            }
             dump.ledger.push(Entry {
                 row: (session.clone(), entry.item.to_owned()),
                 stamp: (entry.revision, device.clone()),
@@ -72,13 +77,15 @@ pub fn read(path: &Path) -> Result<Dump> {
         }
     }
     let mut statement = conn.prepare(
-        "SELECT session_id, item_seq, revision, device_id, ledger_seq
+        "SELECT session_id, item_seq, revision, device_id
          FROM item JOIN session USING (session_key) JOIN device USING (device_key)",
     )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let stamp = (row.get::<_, i64>(2)?.unsigned_abs(), row.get(3)?);
-        dump.held.insert((row.get(0)?, row.get(1)?), (stamp, row.get(4)?));
+        let name: (RowKey, StampKey) =
+            ((row.get(0)?, row.get(1)?), (row.get::<_, i64>(2)?.unsigned_abs(), row.get(3)?));
+        let number = *applied.get(&name).context("a row holds what never arrived")?;
+        dump.held.insert(name.0, (name.1, number));
     }
     Ok(dump)
 }

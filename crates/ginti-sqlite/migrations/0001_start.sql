@@ -128,13 +128,12 @@ CREATE TABLE arrival (
 CREATE INDEX arrival_session ON arrival (session_key);
 CREATE INDEX arrival_stamp ON arrival (session_key, device_key, newest, oldest);
 
--- Each row's count that holds, by its stamp and its number in the ledger.
+-- Each row's count that holds, by its stamp; its content is in history.
 CREATE TABLE item (
     session_key INTEGER NOT NULL,
     item_seq TEXT NOT NULL,
     revision INTEGER NOT NULL,
     device_key INTEGER NOT NULL,
-    ledger_seq INTEGER NOT NULL,
     PRIMARY KEY (session_key, item_seq)
 ) STRICT, WITHOUT ROWID;
 

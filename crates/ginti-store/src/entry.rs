@@ -131,7 +131,7 @@ impl<'a> Iterator for Entries<'a> {
     }
 }
 
-fn damaged(what: impl std::fmt::Display) -> StoreError {
+pub(crate) fn damaged(what: impl std::fmt::Display) -> StoreError {
     StoreError::Failed(format!("history holds something unexpected: {what}"))
 }
 

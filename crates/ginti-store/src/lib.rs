@@ -3,6 +3,7 @@
 //! One trait, small enough to read in one sitting. Every read and write names its tenant, which comes from the token
 //! alone, so that no query can reach across companies by mistake. A write that has returned `Ok` is durable.
 
+mod answers;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod decision;
@@ -10,7 +11,9 @@ mod entry;
 mod error;
 mod model;
 mod reasons;
+mod record;
 
+pub use answers::{all_applied, answer, is_all_applied, refused, settle_repeated_rows};
 pub use async_trait::async_trait;
 pub use decision::{Arrived, Candidate, Decision};
 pub use entry::{Entries, Entry, entries, outcome_number};
@@ -20,6 +23,8 @@ pub use model::{
     Imported, ItemPage, ItemRow, Ledger, Login, NewRefreshToken, NewSession, NewUser, Product, ProductPage,
     RefreshRotation, Refusal, Role, Session, SessionSummary, User,
 };
+
+pub use record::Record;
 
 use ginti_types::{DeviceId, Epoch, FacilityId, ItemSeqId, SessionId, SessionStatus, TenantId, Timestamp, UserLoginId};
 

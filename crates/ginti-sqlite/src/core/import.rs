@@ -1,8 +1,9 @@
 //! Taking a batch: the order of decisions of [`Import`], and what they write.
 
-use std::collections::HashMap;
-
-use ginti_store::{Candidate, Decision, Entry, Import, ImportItem, Imported, Refusal, outcome_number};
+use ginti_store::{
+    Candidate, Decision, Entry, Import, ImportItem, Imported, Refusal, answer, outcome_number, refused,
+    settle_repeated_rows,
+};
 use ginti_types::{DeviceId, ItemSeqId, Outcome, Receipt, ReceiptItem, Revision, SessionStatus, Stamp, UserLoginId};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
@@ -90,9 +91,8 @@ impl Core {
 
 /// Of two counts of one row the higher revision holds; equal ones are for [`Taking::decide`].
 const HOLD_IF_NEWER: &str = "
-    INSERT INTO item (session_key, item_seq, revision, device_key, ledger_seq) VALUES (?1, ?2, ?3, ?4, ?5)
-    ON CONFLICT DO UPDATE SET revision = excluded.revision, device_key = excluded.device_key,
-        ledger_seq = excluded.ledger_seq
+    INSERT INTO item (session_key, item_seq, revision, device_key) VALUES (?1, ?2, ?3, ?4)
+    ON CONFLICT DO UPDATE SET revision = excluded.revision, device_key = excluded.device_key
     WHERE excluded.revision > item.revision";
 
 /// A batch on its way in.
@@ -186,15 +186,14 @@ impl Taking<'_> {
 
     /// Makes the entry hold in its row if it has the highest revision there; whether it does now.
     fn hold_if_newer(&mut self, entry: &Entry<'_>) -> Fallible<bool> {
-        let values = params![self.session, entry.item, entry.revision, self.device.key, self.arrival.next_seq()];
+        let values = params![self.session, entry.item, entry.revision, self.device.key];
         Ok(self.hold_newer.execute(values)? > 0)
     }
 
     /// Makes the entry hold in its row.
     fn hold(&self, entry: &Entry<'_>) -> Fallible<()> {
-        let sql = "INSERT OR REPLACE INTO item (session_key, item_seq, revision, device_key, ledger_seq)
-                   VALUES (?1, ?2, ?3, ?4, ?5)";
-        let values = params![self.session, entry.item, entry.revision, self.device.key, self.arrival.next_seq()];
+        let sql = "INSERT OR REPLACE INTO item (session_key, item_seq, revision, device_key) VALUES (?1, ?2, ?3, ?4)";
+        let values = params![self.session, entry.item, entry.revision, self.device.key];
         self.conn.prepare_cached(sql)?.execute(values)?;
         Ok(())
     }
@@ -242,43 +241,5 @@ impl Taking<'_> {
             .optional()?;
         self.people.push((user.clone(), key));
         Ok(key)
-    }
-}
-
-/// Each answer tells what held after its own item. Where a batch names a row again, its last answer is true of all.
-fn settle_repeated_rows(items: &mut [ReceiptItem]) {
-    let mut last = HashMap::with_capacity(items.len());
-    for (at, item) in items.iter().enumerate() {
-        last.insert(item.import_item_seq_id.as_deref(), at);
-    }
-    if last.len() == items.len() {
-        return;
-    }
-    let held: Vec<_> = items
-        .iter()
-        .map(|item| last.get(&item.import_item_seq_id.as_deref()).map(|&at| &items[at]))
-        .map(|last| last.and_then(|last| last.revision.zip(last.device_id.clone())).unzip())
-        .collect();
-    for (item, (revision, device_id)) in items.iter_mut().zip(held) {
-        item.revision = revision;
-        item.device_id = device_id;
-    }
-}
-
-fn answer(item: &ItemSeqId, outcome: Outcome, held: Option<Stamp>) -> ReceiptItem {
-    let (revision, device_id) = held.map(|stamp| (stamp.revision, stamp.device_id)).unzip();
-    let import_item_seq_id = Some(item.as_str().to_owned());
-    ReceiptItem { import_item_seq_id, outcome, revision, device_id, code: None, detail: None }
-}
-
-fn refused(refusal: Refusal, held: Option<Stamp>) -> ReceiptItem {
-    let (revision, device_id) = held.map(|stamp| (stamp.revision, stamp.device_id)).unzip();
-    ReceiptItem {
-        import_item_seq_id: refusal.import_item_seq_id,
-        outcome: Outcome::Rejected,
-        revision,
-        device_id,
-        code: Some(refusal.code.as_str().to_owned()),
-        detail: Some(refusal.detail),
     }
 }

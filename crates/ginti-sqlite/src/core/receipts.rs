@@ -1,7 +1,7 @@
 //! Remembered receipts: a convenience that answers a repeated batch with the same receipt. Correctness never rests on them.
 
-use ginti_store::{Import, ImportItem};
-use ginti_types::{Epoch, Outcome, Receipt, ReceiptItem, Timestamp};
+use ginti_store::{Import, all_applied, is_all_applied};
+use ginti_types::{Epoch, Receipt, Timestamp};
 use rusqlite::{OptionalExtension, params};
 
 use super::Core;
@@ -46,11 +46,8 @@ impl Core {
     }
 
     pub(super) fn remember(&mut self, tenant: i64, import: &Import, receipt: &Receipt) -> Fallible<()> {
-        let plain = receipt.items.iter().zip(&import.items).all(|(answer, item)| {
-            let sent = if let ImportItem::Count { revision, .. } = item { Some(*revision) } else { None };
-            answer.outcome == Outcome::Applied && answer.revision == sent
-        });
-        let items = if plain { None } else { Some(serde_json::to_string(&receipt.items).map_err(corrupt)?) };
+        let is_plain = is_all_applied(import, &receipt.items);
+        let items = if is_plain { None } else { Some(serde_json::to_string(&receipt.items).map_err(corrupt)?) };
         let sql = "INSERT INTO receipt (tenant_key, batch_id, digest, ledger_seq, server_time, items)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
         self.conn.prepare_cached(sql)?.execute(params![
@@ -76,23 +73,4 @@ impl Core {
         self.conn.prepare_cached(sql)?.execute(params![PRUNE_RANGE, before])?;
         Ok(())
     }
-}
-
-/// The receipt of a batch that went in whole, from the batch itself: each item then holds its own row.
-fn all_applied(import: &Import) -> Vec<ReceiptItem> {
-    import
-        .items
-        .iter()
-        .filter_map(|item| match item {
-            ImportItem::Count { item, revision, .. } => Some(ReceiptItem {
-                import_item_seq_id: Some(item.as_str().to_owned()),
-                outcome: Outcome::Applied,
-                revision: Some(*revision),
-                device_id: Some(import.device_id.clone()),
-                code: None,
-                detail: None,
-            }),
-            ImportItem::Refused(_) => None,
-        })
-        .collect()
 }
