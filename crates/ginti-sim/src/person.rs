@@ -378,7 +378,7 @@ impl Person {
         let is_lagging = |realm: &TenantId| {
             let data = disk.tenants.get(realm);
             data.is_some_and(|data| {
-                !data.items.is_empty()
+                data.items.values().any(|item| item.counted_here)
                     && data.device.as_ref().and_then(|device| device.epoch.as_ref()) != epoch.as_ref()
             })
         };

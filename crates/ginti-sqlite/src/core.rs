@@ -18,6 +18,7 @@ pub(crate) mod tokens;
 use std::time::Duration;
 
 use rusqlite::Connection;
+use tokio::sync::watch;
 
 use intern::Interned;
 
@@ -28,16 +29,39 @@ pub(crate) struct Core {
     interned: Interned,
     receipts_kept_ms: i64,
     imports_since_prune: u32,
+    /// The ledger's length with what the open transaction appends.
+    appended: Option<u64>,
+    told: watch::Sender<u64>,
 }
 
 impl Core {
     pub(crate) fn new(conn: Connection, receipts_kept: Duration) -> Self {
         let receipts_kept_ms = i64::try_from(receipts_kept.as_millis()).unwrap_or(i64::MAX);
-        Self { conn, interned: Interned::default(), receipts_kept_ms, imports_since_prune: 0 }
+        Self {
+            conn,
+            interned: Interned::default(),
+            receipts_kept_ms,
+            imports_since_prune: 0,
+            appended: None,
+            told: watch::Sender::new(0),
+        }
+    }
+
+    /// Hears of the ledger's length after each commit that adds to it.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.told.subscribe()
+    }
+
+    /// The transaction is committed: what it appended is told.
+    pub(crate) fn committed(&mut self) {
+        if let Some(length) = self.appended.take() {
+            self.told.send_replace(length);
+        }
     }
 
     /// Forgets what was learnt inside a transaction that was rolled back.
     pub(crate) fn forget(&mut self) {
         self.interned = Interned::default();
+        self.appended = None;
     }
 }

@@ -17,6 +17,7 @@ mod writer;
 use std::{num::NonZeroUsize, path::Path, time::Duration};
 
 use ginti_store::StoreError;
+use tokio::sync::watch;
 
 pub use copies::{Copied, backup, restore};
 
@@ -66,6 +67,7 @@ impl Default for Executor {
 #[derive(Debug)]
 pub struct SqliteStore {
     runner: Runner,
+    changes: watch::Receiver<u64>,
 }
 
 impl SqliteStore {
@@ -84,10 +86,11 @@ impl SqliteStore {
             tracing::warn!("the database is a copy put back: devices are told, and send again what it does not know");
         }
         let core = Core::new(conn, options.receipts_kept);
+        let changes = core.changes();
         let runner = match options.executor {
             Executor::Inline => Runner::inline(core, lock),
             Executor::Threads { readers, waiting_max } => Runner::threads(core, lock, path, readers, waiting_max)?,
         };
-        Ok(Self { runner })
+        Ok(Self { runner, changes })
     }
 }

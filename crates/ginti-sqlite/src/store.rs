@@ -6,6 +6,7 @@ use ginti_store::{
     StoreError, User, async_trait,
 };
 use ginti_types::{DeviceId, Epoch, ItemSeqId, SessionId, SessionStatus, TenantId, Timestamp, UserLoginId};
+use tokio::sync::watch;
 
 use crate::{
     SqliteStore,
@@ -16,6 +17,10 @@ use crate::{
 impl Store for SqliteStore {
     async fn ledger(&self) -> Result<Ledger, StoreError> {
         self.runner.read(ledger::ledger).await
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.clone()
     }
 
     async fn import(&self, import: Import) -> Result<Imported, StoreError> {

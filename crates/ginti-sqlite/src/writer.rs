@@ -88,7 +88,9 @@ pub(crate) fn transact<T>(
         core.conn.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([])).map_err(Fault::from)?;
         Ok(value)
     });
-    if result.is_err() {
+    if result.is_ok() {
+        core.committed();
+    } else {
         core.forget();
         // SQLite has rolled back by itself after some errors; then there is nothing left to do.
         if !core.conn.is_autocommit()

@@ -61,6 +61,7 @@ macro_rules! conformance_tests {
             devices::a_hand_over_needs_a_person_of_the_former
             devices::a_retired_id_is_not_believed_beyond_its_bound
             differential::random_histories_are_answered_as_by_the_reference
+            differential::batches_that_arrive_together_are_answered_as_one_after_the_other
             durability::everything_survives_closing_and_opening
             durability::a_closed_store_says_so
             durability::a_new_epoch_is_in_every_answer

@@ -25,6 +25,7 @@ pub use model::{
 };
 
 pub use record::Record;
+use tokio::sync::watch;
 
 use ginti_types::{DeviceId, Epoch, FacilityId, ItemSeqId, SessionId, SessionStatus, TenantId, Timestamp, UserLoginId};
 
@@ -33,6 +34,9 @@ use ginti_types::{DeviceId, Epoch, FacilityId, ItemSeqId, SessionId, SessionStat
 pub trait Store: Send + Sync + 'static {
     /// The history this database belongs to, and how long its ledger is.
     async fn ledger(&self) -> Result<Ledger, StoreError>;
+    /// Tells how long the ledger is whenever any server of this database has added to it; whoever looks seldom hears only the
+    /// latest. 0 until something is known.
+    fn changes(&self) -> watch::Receiver<u64>;
 
     /// Takes a batch: history, state, devices and the remembered receipt in one durable transaction.
     ///

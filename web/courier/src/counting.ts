@@ -31,12 +31,12 @@ export class Counting {
   ) {}
 
   count(request: CountRequest): Promise<Counted> {
-    return this.inTransaction(() => this.decide(request))
+    return this.once(() => this.decide(request))
   }
 
   /** Takes back the newest scan of the session that has not been taken back; null when there is none. */
   undo(inventoryCountImportId: string): Promise<Counted | null> {
-    return this.inTransaction(async () => {
+    return this.once(async () => {
       const scan = await this.lastStanding(inventoryCountImportId)
       if (!scan) return null
       const { importItemSeqId, before, after, productIdentifier } = scan
@@ -138,18 +138,24 @@ export class Counting {
     return standing
   }
 
-  /** Runs once in effect: when the connection broke after the commit, the second run finds the clock already moved. */
+  /** Runs once in effect: when the connection broke after the commit, the second run finds the scan in the journal. */
+  private async once<T extends Counted | null>(work: () => Promise<T>): Promise<T> {
+    let tried: T | undefined
+    return this.inTransaction(async () => {
+      if (tried && (await this.isInJournal(tried.scan))) return tried
+      tried = await work()
+      return tried
+    })
+  }
+
+  private async isInJournal(scan: ScanRecord): Promise<boolean> {
+    const kept = scan.scanId === undefined ? undefined : await this.database.scans.get(scan.scanId)
+    return kept?.revision === scan.revision && kept.importItemSeqId === scan.importItemSeqId
+  }
+
   private async inTransaction<T>(work: () => Promise<T>): Promise<T> {
     const { database } = this
     const { scans, items, meta, sessions, assignments } = database
-    let tried: T | undefined
-    return withReopen(database, () =>
-      database.transaction('rw', [scans, items, meta, sessions, assignments], async () => {
-        const clock = (tried as Partial<CountOut> | undefined)?.device?.clock
-        if (tried !== undefined && clock !== undefined && (await database.device())?.clock === clock) return tried
-        tried = await work()
-        return tried
-      }),
-    )
+    return withReopen(database, () => database.transaction('rw', [scans, items, meta, sessions, assignments], work))
   }
 }

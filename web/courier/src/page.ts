@@ -142,13 +142,18 @@ export class CourierPage {
     await this.poke('manual')
   }
 
-  /** A token was obtained: what waited at the gate goes on. */
+  /** Somebody signed in: what waited at the gate goes on, and so do rows that were refused because of who was signed in before. */
   async signedIn(): Promise<void> {
+    this.changed(await this.counting.retryAfterSignIn())
+    await this.goOn()
+  }
+
+  /** A token was obtained: what waited at the gate goes on. */
+  async goOn(): Promise<void> {
     const token = this.options.tokens.current()
     const worker = await activeWorker()
     if (token && worker) worker.postMessage({ type: 'ginti:token', token, cause: 'signedIn' } satisfies ToWorker)
     if (!isControlled()) void this.drain.wake('signedIn')
-    this.changed(await this.counting.retryAfterSignIn())
     await this.planning.plan('online')
   }
 

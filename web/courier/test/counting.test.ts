@@ -29,6 +29,25 @@ describe('a scan', () => {
     expect((await scan(counting, 'P1')).quantity).toBe(2)
   })
 
+  it('counts once when the connection breaks after the commit and something else is written before the second try', async () => {
+    const { counting, database } = await bench()
+    const transaction = database.transaction.bind(database) as (...given: unknown[]) => Promise<unknown>
+    let breaks = true
+    const breaking = async (...given: unknown[]): Promise<unknown> => {
+      const done = await transaction(...given)
+      if (!breaks) return done
+      breaks = false
+      const device = await database.device()
+      if (device) await database.putDevice({ ...device, clock: device.clock + 1 })
+      throw new DOMException('The database connection is closing.', 'InvalidStateError')
+    }
+    database.transaction = breaking as unknown as typeof database.transaction
+    expect((await scan(counting, 'P1')).quantity).toBe(1)
+    expect(breaks).toBe(false)
+    expect(await database.scans.count()).toBe(1)
+    expect((await scan(counting, 'P1')).quantity).toBe(2)
+  })
+
   it('is not lost in a burst', async () => {
     const { counting, database } = await bench()
     await Promise.all(Array.from({ length: 60 }, (_, index) => scan(counting, `P${index % 3}`)))

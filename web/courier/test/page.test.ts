@@ -117,6 +117,20 @@ describe('counts refused because of who was signed in', () => {
   })
 })
 
+describe('a token that was only renewed', () => {
+  it('sends nothing that was refused', async () => {
+    const server = await httpServer()
+    const { page } = await openPage(server)
+    const earlier = new Counting(page.database, new BatcherMachine(), 'counter')
+    const item = await scan(earlier, 'P1')
+    const problem = { code: 'attribution-not-allowed', detail: 'Refused.', at: Date.now(), revision: item.revision }
+    await page.database.items.put({ ...item, truth: 'refused', problem })
+    await page.goOn()
+    expect(await page.database.items.toArray()).toMatchObject([{ productId: 'P1', truth: 'refused' }])
+    expect(await page.database.deliveries.count()).toBe(0)
+  })
+})
+
 describe('the next device id', () => {
   it('is told to the server once at a time', async () => {
     const told: Announcement[] = []

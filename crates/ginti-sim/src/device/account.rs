@@ -169,7 +169,7 @@ impl Account {
         }
         let page = self.page.borrow().clone();
         if let Some(page) = page {
-            page.signed_in().await;
+            page.go_on().await;
         }
         self.fetch_everything();
     }

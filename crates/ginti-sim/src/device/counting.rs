@@ -57,12 +57,12 @@ impl Counting {
         if self.host.has(Mutant::JournalApart) {
             return self.count_apart(request).await;
         }
-        self.in_transaction(|txn| self.decide(txn, &request).map(Some)).await?.ok_or_else(|| "not counted".to_owned())
+        self.once(|txn| self.decide(txn, &request).map(Some)).await?.ok_or_else(|| "not counted".to_owned())
     }
 
     /// Takes back the newest scan of the session that stands; none when there is none.
     pub async fn undo(&self, session: &SessionId) -> Result<Option<Done>, String> {
-        self.in_transaction(|txn| {
+        self.once(|txn| {
             let Some(scan) = last_standing(&txn.data().scans, session) else { return Ok(None) };
             let request = Request {
                 session: session.clone(),
@@ -114,21 +114,18 @@ impl Counting {
         Ok(Done { item: out.item, scan: out.scan })
     }
 
-    /// Runs once in effect: when the connection broke after the commit, the second run finds the clock already moved.
-    async fn in_transaction(
+    /// Runs once in effect: when the connection broke after the commit, the second run finds the scan in the journal.
+    async fn once(
         &self,
         mut work: impl FnMut(&mut Txn<'_>) -> Result<Option<Done>, String>,
     ) -> Result<Option<Done>, String> {
-        let mut tried: Option<(Done, ginti_types::Clock)> = None;
+        let mut tried: Option<Done> = None;
         let result = self.host.transact(&self.realm, |txn| {
-            let clock = txn.device().map(|device| device.clock);
-            if let Some((done, _)) = tried.as_ref().filter(|(_, then)| Some(*then) == clock) {
+            if let Some(done) = tried.as_ref().filter(|done| txn.data().scans.contains(&done.scan)) {
                 return Ok(Some(done.clone()));
             }
             let done = work(txn)?;
-            if let (Some(done), Some(device)) = (&done, &txn.data().device) {
-                tried = Some((done.clone(), device.clock));
-            }
+            tried.clone_from(&done);
             Ok(done)
         });
         result.await

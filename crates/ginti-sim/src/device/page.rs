@@ -145,8 +145,15 @@ impl Page {
         self.poke(WakeCause::Manual).await;
     }
 
-    /// A token was obtained: what waited at the gate goes on.
+    /// Somebody signed in: what waited at the gate goes on, and so do rows that were refused because of who was signed in before.
     pub async fn signed_in(self: &Rc<Self>) {
+        // Rows that could not be made dirty now are at the next sign-in.
+        let _ = self.counting.retry_after_sign_in().await;
+        self.go_on().await;
+    }
+
+    /// A token was obtained: what waited at the gate goes on.
+    pub async fn go_on(self: &Rc<Self>) {
         self.host.step().await;
         if let Some(token) = self.tokens.current() {
             self.host.device.dispatch(WorkerEvent::Token(token, Some(WakeCause::SignedIn)));
@@ -154,8 +161,6 @@ impl Page {
         if self.drains_itself() {
             drop(self.drain.wake(WakeCause::SignedIn));
         }
-        // Rows that could not be made dirty now are at the next sign-in.
-        let _ = self.counting.retry_after_sign_in().await;
         self.planning.plan(Trigger::Online).await;
     }
 

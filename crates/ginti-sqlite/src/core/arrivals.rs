@@ -55,9 +55,10 @@ impl Arrival {
         find_in(&self.entries, self.first_seq, self.received_at, self.sent_by, stamp)
     }
 
-    pub(super) fn insert(&self, conn: &Connection, session: i64, device: i64, batch: &BatchId) -> Fallible<()> {
+    /// Appends it to the ledger, unless it is empty; whether it was appended.
+    pub(super) fn insert(&self, conn: &Connection, session: i64, device: i64, batch: &BatchId) -> Fallible<bool> {
         if self.count == 0 {
-            return Ok(());
+            return Ok(false);
         }
         let sql =
             "INSERT INTO arrival (last_seq, session_key, device_key, received_at, sent_by, batch_id, count, oldest,
@@ -75,7 +76,7 @@ impl Arrival {
             self.newest,
             self.entries,
         ])?;
-        Ok(())
+        Ok(true)
     }
 }
 

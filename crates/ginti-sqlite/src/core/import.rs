@@ -59,7 +59,9 @@ impl Core {
         let mut items = import.items.iter().map(|item| taking.take(item)).collect::<Fallible<Vec<_>>>()?;
         let arrival = taking.end();
         settle_repeated_rows(&mut items);
-        arrival.insert(&self.conn, session, device.key, &import.batch_id)?;
+        if arrival.insert(&self.conn, session, device.key, &import.batch_id)? {
+            self.appended = Some(arrival.next_seq() - 1);
+        }
         self.note_contact(device.key, import.now, arrival.newest())?;
         let receipt = Receipt {
             batch_id: import.batch_id,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ginti_types::{DeviceId, Epoch, ItemSeqId, SessionId, SessionStatus, TenantId, Timestamp, UserLoginId};
+use tokio::sync::watch;
 
 use crate::{
     Access, AssignmentPage, Catalogue, DemoMark, DeviceSeen, Facility, HistoryEntry, Import, Imported, ItemPage,
@@ -30,6 +31,10 @@ impl<B: Between> Store for Behind<B> {
     async fn import(&self, import: Import) -> Result<Imported, StoreError> {
         self.between.import(&*self.store, import).await
     }
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.store.changes()
+    }
+
     async fn ledger(&self) -> Result<Ledger, StoreError> {
         self.store.ledger().await
     }

@@ -4,12 +4,14 @@
 //! call [`run`]; it begins tenants of its own, so that many seeds can follow each other in one database.
 
 mod history;
+mod together;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use ginti_types::{FacilityId, ReceiptItem, SessionId, TenantId};
 
 use self::history::{History, PLACES, SESSIONS, Step, everyone};
+pub use self::together::batches_that_arrive_together_are_answered_as_one_after_the_other;
 use super::{
     Draws, Fixture, Reference,
     world::{new_session, session},

@@ -104,6 +104,6 @@ async function resume(): Promise<void> {
     return
   }
   if (result === 'denied') return
-  await courier.value?.signedIn()
+  await courier.value?.goOn()
   await fetchEverything()
 }

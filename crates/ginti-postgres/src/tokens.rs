@@ -1,0 +1,78 @@
+//! Refresh tokens: families that rotate. Only hashes are here, never a token.
+
+use ginti_store::{NewRefreshToken, RefreshRotation};
+use ginti_types::{TenantId, Timestamp, UserLoginId};
+use tokio_postgres::GenericClient;
+
+use crate::{
+    error::{Fallible, corrupt},
+    keys::need_tenant,
+};
+
+/// Ended families removed with each rotation: more than begin, so that the table stays small.
+const PRUNE_FAMILIES: i64 = 8;
+
+pub(crate) async fn add(client: &impl GenericClient, token: &NewRefreshToken) -> Fallible<()> {
+    let tenant = need_tenant(client, &token.tenant).await?;
+    let sql = "WITH family AS (
+                   INSERT INTO refresh_family (tenant_key, user_login_id, expires) VALUES ($1, $2, $3) RETURNING family
+               ) INSERT INTO refresh_token (hash, family) SELECT $4, family FROM family";
+    client.execute(sql, &[&tenant, &token.user.as_str(), &token.expires.unix_ms(), &&token.hash[..]]).await?;
+    Ok(())
+}
+
+pub(crate) async fn rotate(
+    client: &impl GenericClient,
+    presented: &[u8; 32],
+    successor: &[u8; 32],
+    now: Timestamp,
+    grace_ms: i64,
+) -> Fallible<RefreshRotation> {
+    // Locked: two that present it at once are decided one after the other.
+    let sql = "SELECT family, used, revoked, tenant_id, user_login_id, expires
+               FROM refresh_token JOIN refresh_family USING (family) JOIN tenant USING (tenant_key)
+               WHERE hash = $1 FOR UPDATE OF refresh_family";
+    let found = client.query_opt(sql, &[&&presented[..]]).await?;
+    prune(client, now).await?;
+    let Some(row) = found.filter(|row| !row.get::<_, bool>(2) && now.unix_ms() < row.get(5)) else {
+        return Ok(RefreshRotation::Refused);
+    };
+    let family: i64 = row.get(0);
+    // As it is now that the family is locked.
+    let used: Option<i64> =
+        client.query_one("SELECT used FROM refresh_token WHERE hash = $1", &[&&presented[..]]).await?.get(0);
+    if used.is_some_and(|used| now.unix_ms().saturating_sub(used) > grace_ms) {
+        revoke_family(client, family).await?;
+        return Ok(RefreshRotation::Reused);
+    }
+    let sql = "UPDATE refresh_token SET used = $2 WHERE hash = $1 AND used IS NULL";
+    client.execute(sql, &[&&presented[..], &now.unix_ms()]).await?;
+    let sql = "INSERT INTO refresh_token (hash, family) VALUES ($1, $2)";
+    client.execute(sql, &[&&successor[..], &family]).await?;
+    Ok(RefreshRotation::Rotated {
+        tenant: TenantId::new(row.get::<_, String>(3)).map_err(corrupt)?,
+        user: UserLoginId::new(row.get::<_, String>(4)).map_err(corrupt)?,
+        expires: Timestamp::from_unix_ms(row.get(5)),
+    })
+}
+
+pub(crate) async fn revoke(client: &impl GenericClient, presented: &[u8; 32]) -> Fallible<()> {
+    let found = client.query_opt("SELECT family FROM refresh_token WHERE hash = $1", &[&&presented[..]]).await?;
+    match found {
+        Some(row) => revoke_family(client, row.get(0)).await,
+        None => Ok(()),
+    }
+}
+
+async fn revoke_family(client: &impl GenericClient, family: i64) -> Fallible<()> {
+    client.execute("UPDATE refresh_family SET revoked = true WHERE family = $1", &[&family]).await?;
+    Ok(())
+}
+
+async fn prune(client: &impl GenericClient, now: Timestamp) -> Fallible<()> {
+    let sql = "DELETE FROM refresh_family WHERE family IN (
+                   SELECT family FROM refresh_family WHERE expires <= $1 ORDER BY expires LIMIT $2
+                   FOR UPDATE SKIP LOCKED)";
+    client.execute(sql, &[&now.unix_ms(), &PRUNE_FAMILIES]).await?;
+    Ok(())
+}

@@ -1,0 +1,215 @@
+//! Several servers over one database, and a database that goes away, comes back, or turns out to be another one.
+
+mod cluster;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use cluster::{Cluster, Database, execute};
+use ginti_postgres::{Options, PostgresStore};
+use ginti_store::{
+    Access, Facility, Import, ImportItem, Imported, NewSession, Session, Store, StoreError, async_trait,
+    conformance::{Behind, Between, Fixture, concurrency, convergence, differential},
+};
+use ginti_types::{
+    BatchId, DeviceId, FacilityId, ItemContent, ItemSeqId, ProductId, Purpose, Quantity, Revision, SessionId,
+    SessionStatus, TenantId, Timestamp, UserLoginId,
+};
+
+const NOW_MS: i64 = 1_795_338_843_120;
+
+async fn open(url: &str) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(Arc::new(PostgresStore::connect(url, Options::default()).await?))
+}
+
+/// Two servers; batches go to one and the other in turn, everything else to the first.
+struct Two(Database);
+
+struct InTurn {
+    other: Arc<dyn Store>,
+    sent: AtomicUsize,
+}
+
+#[async_trait]
+impl Between for InTurn {
+    async fn import(&self, store: &dyn Store, import: Import) -> Result<Imported, StoreError> {
+        let is_first = self.sent.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
+        if is_first { store.import(import).await } else { self.other.import(import).await }
+    }
+}
+
+#[async_trait]
+impl Fixture for Two {
+    async fn open(&self) -> Arc<dyn Store> {
+        let (store, other) = (open(&self.0.url).await.unwrap(), open(&self.0.url).await.unwrap());
+        Arc::new(Behind { between: InTurn { other, sent: AtomicUsize::new(0) }, store })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_servers_decide_as_one() {
+    let two = Two(Database::new().await);
+    differential::random_histories_are_answered_as_by_the_reference(&two).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_servers_decide_as_one_on_what_arrives_together() {
+    let two = Two(Database::new().await);
+    differential::batches_that_arrive_together_are_answered_as_one_after_the_other(&two).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_servers_converge() {
+    convergence::any_multiset_in_any_order_gives_the_reference_table(&Two(Database::new().await)).await;
+    concurrency::many_devices_on_the_same_rows(&Two(Database::new().await)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_that_start_at_once_make_one_schema() {
+    let database = Database::new().await;
+    let mut starting = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let url = database.url.clone();
+        starting.spawn(async move { open(&url).await.unwrap().ledger().await.unwrap().epoch });
+    }
+    let epochs = starting.join_all().await;
+    assert!(epochs.windows(2).all(|pair| pair[0] == pair[1]), "{epochs:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_server_hears_of_every_change() {
+    let database = Database::new().await;
+    let (one, other) = (open(&database.url).await.unwrap(), open(&database.url).await.unwrap());
+    plan(&*one).await;
+    let (mut here, mut there) = (one.changes(), other.changes());
+    one.import(batch(1)).await.unwrap();
+    for heard in [&mut here, &mut there] {
+        tokio::time::timeout(Duration::from_secs(30), heard.wait_for(|length| *length == 2)).await.unwrap().unwrap();
+    }
+    let repeated = other.import(batch(1)).await.unwrap();
+    assert!(matches!(repeated, Imported::Replayed(_)), "a receipt is every server's: {repeated:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_is_another_history() {
+    let cluster = Cluster::start("");
+    cluster.create("shop").await;
+    let store = open(&cluster.url("shop")).await.unwrap();
+    plan(&*store).await;
+    store.import(batch(1)).await.unwrap();
+    let before = store.ledger().await.unwrap();
+    store.close().await.unwrap();
+    let again = open(&cluster.url("shop")).await.unwrap();
+    assert_eq!(again.ledger().await.unwrap(), before, "the same place, the same history");
+    again.close().await.unwrap();
+    execute(&cluster.url("postgres"), "CREATE DATABASE put_back TEMPLATE shop").await;
+    let copy = open(&cluster.url("put_back")).await.unwrap();
+    let after = copy.ledger().await.unwrap();
+    assert_eq!(after.ledger_seq, before.ledger_seq);
+    assert_ne!(after.epoch, before.epoch, "devices must notice, and send again what the copy may lack");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_died_is_taken_up_again() {
+    let cluster = Cluster::start("");
+    cluster.create("shop").await;
+    let store = open(&cluster.url("shop")).await.unwrap();
+    plan(&*store).await;
+    store.import(batch(1)).await.unwrap();
+    cluster.kill();
+    let error = store.import(batch(2)).await.unwrap_err();
+    assert!(matches!(error, StoreError::Failed(_)), "{error:?}");
+    cluster.restart("");
+    let mut heard = store.changes();
+    let receipt = store.import(batch(2)).await.unwrap();
+    assert!(matches!(receipt, Imported::Stored(_)), "nothing of it was stored before: {receipt:?}");
+    assert!(matches!(store.import(batch(1)).await.unwrap(), Imported::Replayed(_)), "what was answered is there");
+    tokio::time::timeout(Duration::from_secs(30), heard.wait_for(|length| *length == 4)).await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_foreign_or_newer_database_is_refused() {
+    let foreign = Database::new().await;
+    execute(&foreign.url, "CREATE TABLE meta (name text PRIMARY KEY, value text NOT NULL)").await;
+    let error = open(&foreign.url).await.err().unwrap();
+    assert!(error.to_string().contains("tables of another program"), "{error}");
+
+    let newer = Database::new().await;
+    open(&newer.url).await.unwrap().close().await.unwrap();
+    execute(&newer.url, "UPDATE meta SET value = '999' WHERE name = 'schema-version'").await;
+    assert_eq!(open(&newer.url).await.err().unwrap(), StoreError::NewerSchema { found: 999, known: 1 });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn counts_travel_encrypted_and_certificates_are_checked() {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let cluster = Cluster::start("");
+    cluster.write("server.crt", &made.cert.pem());
+    cluster.write("server.key", &made.signing_key.serialize_pem());
+    cluster.kill();
+    let folder = cluster.folder().display().to_string();
+    cluster.restart(&format!(
+        "-c listen_addresses=localhost -c port={port} -c ssl=on -c ssl_cert_file={folder}/server.crt \
+         -c ssl_key_file={folder}/server.key"
+    ));
+    let url = format!("postgres://ginti@localhost:{port}/postgres?sslmode=require");
+    let error = open(&url).await.err().unwrap().to_string();
+    assert!(error.to_lowercase().contains("certificate"), "nobody vouches for it: {error}");
+    let store =
+        PostgresStore::connect(&format!("{url}&sslrootcert={folder}/server.crt"), Options::default()).await.unwrap();
+    plan(&store).await;
+    assert!(matches!(store.import(batch(1)).await.unwrap(), Imported::Stored(_)));
+}
+
+fn access() -> Access {
+    Access { tenant: TenantId::new("acme").unwrap(), user: UserLoginId::new("ann").unwrap(), facilities: None }
+}
+
+async fn plan(store: &dyn Store) {
+    let tenant = access().tenant;
+    store.put_tenant(&tenant, "Acme").await.unwrap();
+    let facility = FacilityId::new("F1").unwrap();
+    store.put_facility(&tenant, &Facility { id: facility.clone(), name: "Shop".to_owned() }).await.unwrap();
+    let session = Session {
+        id: SessionId::new("S1").unwrap(),
+        name: "Shelves".to_owned(),
+        facility,
+        purpose: Purpose::HardCount,
+        status: SessionStatus::SessionAssigned,
+        due: None,
+        created: Timestamp::from_unix_ms(NOW_MS),
+    };
+    store.create_session(&tenant, NewSession { session, assignments: Vec::new() }).await.unwrap();
+}
+
+/// Two counts.
+fn batch(number: u8) -> Import {
+    let count = |row: &str| ImportItem::Count {
+        item: ItemSeqId::new(row).unwrap(),
+        revision: Revision::new(u64::from(number)).unwrap(),
+        content: ItemContent {
+            product_id: Some(ProductId::new("P1").unwrap()),
+            product_identifier: None,
+            quantity: Quantity::from_micros(1_000_000).unwrap(),
+            counted_at: None,
+            counted_by_user_login_id: None,
+            is_requested: None,
+            location_seq_id: None,
+        },
+    };
+    Import {
+        access: access(),
+        batch_id: BatchId::from_bytes([number; 16]),
+        digest: [number; 16],
+        device_id: DeviceId::new("d1").unwrap(),
+        session_id: SessionId::new("S1").unwrap(),
+        now: Timestamp::from_unix_ms(NOW_MS),
+        items: vec![count("1"), count("2")],
+    }
+}
