@@ -30,6 +30,7 @@ fn all(workspace: &Workspace, fast: bool, steps: &mut Steps) -> Result<()> {
     if !fast {
         steps.run("browser and its driver", || debian::need(debian::CHROMIUM))?;
     }
+    steps.run("PostgreSQL", debian::need_postgresql)?;
     steps.run("WebAssembly", || wasm::build(workspace))?;
     steps.run("web app", || web::build(workspace))?;
     steps.run("TypeScript: lint", || web::script(workspace, "lint"))?;

@@ -17,6 +17,22 @@ pub(crate) struct Program {
 pub(crate) const CHROMIUM: &[Program] =
     &[Program { name: "chromium", package: "chromium" }, Program { name: "chromedriver", package: "chromium-driver" }];
 
+/// Makes sure that PostgreSQL's server programs are here, for the tests' temporary clusters. Its package keeps them out of the
+/// path, and would start a cluster of its own, which nobody asked for.
+pub(crate) fn need_postgresql() -> Result<()> {
+    if std::env::var_os("GINTI_POSTGRES_BIN").is_some() || process::works("initdb", &["--version"]) || has_postgresql()
+    {
+        return Ok(());
+    }
+    install(&["postgresql"])?;
+    if has_postgresql() { Ok(()) } else { bail!("the package postgresql is installed, but there is no initdb") }
+}
+
+fn has_postgresql() -> bool {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    versions.map(|version| version.path().join("bin/initdb")).any(|initdb| initdb.exists())
+}
+
 /// Makes sure that the programs can be started.
 pub(crate) fn need(programs: &[Program]) -> Result<()> {
     let missing = |program: &&Program| !process::works(program.name, &["--version"]);

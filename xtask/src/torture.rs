@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::workspace::Workspace;
-use crate::{process, server, wasm, web};
+use crate::{debian, process, server, wasm, web};
 
 /// What `cargo xtask torture` takes: whatever the torture takes.
 #[derive(Args)]
@@ -27,10 +27,11 @@ pub(crate) fn run(workspace: &Workspace, arguments: &TortureArguments) -> Result
 
 /// The short form that `cargo xtask test` runs.
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
-    torture(workspace, &["--kills", "40", "--faults", "2"])
+    torture(workspace, &["--kills", "40", "--faults", "2", "--postgres-kills", "20"])
 }
 
 fn torture(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
+    debian::need_postgresql()?;
     let binary = server::build(workspace, false)?;
     let mut cargo = process::cargo(&workspace.root);
     process::run(cargo.args(["build", "--package", "ginti-torture", "--package", "ginti-fault-shim"]))?;

@@ -35,13 +35,17 @@ pub(crate) async fn migrate(client: &mut Client) -> Fallible<()> {
 /// For a new connection, which may lead to another server than the last one: notes where it leads. Whether that is elsewhere:
 /// remembered keys then mean nothing.
 pub(crate) async fn check_place(client: &impl GenericClient) -> Fallible<bool> {
-    let row = client.query_one("SELECT to_regclass('meta') IS NOT NULL", &[]).await?;
-    if row.get::<_, bool>(0) { note_place(client).await } else { Ok(false) }
+    if has_tables(client).await? { note_place(client).await } else { Ok(false) }
+}
+
+/// Asked as a query: a name looked up otherwise may be answered from what this connection remembers.
+async fn has_tables(client: &impl GenericClient) -> Fallible<bool> {
+    let sql = "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'meta')";
+    Ok(client.query_one(sql, &[]).await?.get(0))
 }
 
 async fn version_of(client: &impl GenericClient) -> Fallible<u32> {
-    let row = client.query_one("SELECT to_regclass('meta') IS NOT NULL", &[]).await?;
-    if row.get::<_, bool>(0) {
+    if has_tables(client).await? {
         let version = meta(client, "schema-version").await?;
         let version = version.ok_or_else(|| {
             StoreError::Failed(

@@ -1,7 +1,5 @@
 //! Several servers over one database, and a database that goes away, comes back, or turns out to be another one.
 
-mod cluster;
-
 use std::{
     sync::{
         Arc,
@@ -10,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use cluster::{Cluster, Database, execute};
+use ginti_cluster::{Cluster, Database, execute};
 use ginti_postgres::{Options, PostgresStore};
 use ginti_store::{
     Access, Facility, Import, ImportItem, Imported, NewSession, Session, Store, StoreError, async_trait,
@@ -53,25 +51,25 @@ impl Fixture for Two {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_servers_decide_as_one() {
-    let two = Two(Database::new().await);
+    let two = Two(Database::new().await.unwrap());
     differential::random_histories_are_answered_as_by_the_reference(&two).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_servers_decide_as_one_on_what_arrives_together() {
-    let two = Two(Database::new().await);
+    let two = Two(Database::new().await.unwrap());
     differential::batches_that_arrive_together_are_answered_as_one_after_the_other(&two).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_servers_converge() {
-    convergence::any_multiset_in_any_order_gives_the_reference_table(&Two(Database::new().await)).await;
-    concurrency::many_devices_on_the_same_rows(&Two(Database::new().await)).await;
+    convergence::any_multiset_in_any_order_gives_the_reference_table(&Two(Database::new().await.unwrap())).await;
+    concurrency::many_devices_on_the_same_rows(&Two(Database::new().await.unwrap())).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn servers_that_start_at_once_make_one_schema() {
-    let database = Database::new().await;
+    let database = Database::new().await.unwrap();
     let mut starting = tokio::task::JoinSet::new();
     for _ in 0..4 {
         let url = database.url.clone();
@@ -83,7 +81,7 @@ async fn servers_that_start_at_once_make_one_schema() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_server_hears_of_every_change() {
-    let database = Database::new().await;
+    let database = Database::new().await.unwrap();
     let (one, other) = (open(&database.url).await.unwrap(), open(&database.url).await.unwrap());
     plan(&*one).await;
     let (mut here, mut there) = (one.changes(), other.changes());
@@ -97,8 +95,8 @@ async fn every_server_hears_of_every_change() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_copy_is_another_history() {
-    let cluster = Cluster::start("");
-    cluster.create("shop").await;
+    let cluster = Cluster::start("").unwrap();
+    cluster.create("shop").await.unwrap();
     let store = open(&cluster.url("shop")).await.unwrap();
     plan(&*store).await;
     store.import(batch(1)).await.unwrap();
@@ -107,7 +105,7 @@ async fn a_copy_is_another_history() {
     let again = open(&cluster.url("shop")).await.unwrap();
     assert_eq!(again.ledger().await.unwrap(), before, "the same place, the same history");
     again.close().await.unwrap();
-    execute(&cluster.url("postgres"), "CREATE DATABASE put_back TEMPLATE shop").await;
+    execute(&cluster.url("postgres"), "CREATE DATABASE put_back TEMPLATE shop").await.unwrap();
     let copy = open(&cluster.url("put_back")).await.unwrap();
     let after = copy.ledger().await.unwrap();
     assert_eq!(after.ledger_seq, before.ledger_seq);
@@ -116,15 +114,15 @@ async fn a_copy_is_another_history() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_died_is_taken_up_again() {
-    let cluster = Cluster::start("");
-    cluster.create("shop").await;
+    let cluster = Cluster::start("").unwrap();
+    cluster.create("shop").await.unwrap();
     let store = open(&cluster.url("shop")).await.unwrap();
     plan(&*store).await;
     store.import(batch(1)).await.unwrap();
-    cluster.kill();
+    cluster.kill().unwrap();
     let error = store.import(batch(2)).await.unwrap_err();
     assert!(matches!(error, StoreError::Failed(_)), "{error:?}");
-    cluster.restart("");
+    cluster.start_again().unwrap();
     let mut heard = store.changes();
     let receipt = store.import(batch(2)).await.unwrap();
     assert!(matches!(receipt, Imported::Stored(_)), "nothing of it was stored before: {receipt:?}");
@@ -134,14 +132,14 @@ async fn a_database_that_died_is_taken_up_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_foreign_or_newer_database_is_refused() {
-    let foreign = Database::new().await;
-    execute(&foreign.url, "CREATE TABLE meta (name text PRIMARY KEY, value text NOT NULL)").await;
+    let foreign = Database::new().await.unwrap();
+    execute(&foreign.url, "CREATE TABLE meta (name text PRIMARY KEY, value text NOT NULL)").await.unwrap();
     let error = open(&foreign.url).await.err().unwrap();
     assert!(error.to_string().contains("tables of another program"), "{error}");
 
-    let newer = Database::new().await;
+    let newer = Database::new().await.unwrap();
     open(&newer.url).await.unwrap().close().await.unwrap();
-    execute(&newer.url, "UPDATE meta SET value = '999' WHERE name = 'schema-version'").await;
+    execute(&newer.url, "UPDATE meta SET value = '999' WHERE name = 'schema-version'").await.unwrap();
     assert_eq!(open(&newer.url).await.err().unwrap(), StoreError::NewerSchema { found: 999, known: 1 });
 }
 
@@ -149,20 +147,18 @@ async fn a_foreign_or_newer_database_is_refused() {
 async fn counts_travel_encrypted_and_certificates_are_checked() {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let cluster = Cluster::start("");
-    cluster.write("server.crt", &made.cert.pem());
-    cluster.write("server.key", &made.signing_key.serialize_pem());
-    cluster.kill();
-    let folder = cluster.folder().display().to_string();
-    cluster.restart(&format!(
-        "-c listen_addresses=localhost -c port={port} -c ssl=on -c ssl_cert_file={folder}/server.crt \
-         -c ssl_key_file={folder}/server.key"
+    let mut cluster = Cluster::start("").unwrap();
+    let certificate = cluster.write("server.crt", &made.cert.pem()).unwrap().display().to_string();
+    let key = cluster.write("server.key", &made.signing_key.serialize_pem()).unwrap().display().to_string();
+    cluster.kill().unwrap();
+    cluster.set(&format!(
+        "-c listen_addresses=localhost -c port={port} -c ssl=on -c ssl_cert_file={certificate} -c ssl_key_file={key}"
     ));
+    cluster.start_again().unwrap();
     let url = format!("postgres://ginti@localhost:{port}/postgres?sslmode=require");
     let error = open(&url).await.err().unwrap().to_string();
     assert!(error.to_lowercase().contains("certificate"), "nobody vouches for it: {error}");
-    let store =
-        PostgresStore::connect(&format!("{url}&sslrootcert={folder}/server.crt"), Options::default()).await.unwrap();
+    let store = PostgresStore::connect(&format!("{url}&sslrootcert={certificate}"), Options::default()).await.unwrap();
     plan(&store).await;
     assert!(matches!(store.import(batch(1)).await.unwrap(), Imported::Stored(_)));
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use ginti_cluster::Cluster;
 
 use crate::{
     dice::Dice,
@@ -32,6 +33,8 @@ pub struct Report {
     pub kills: u64,
     /// Deaths between a commit and its answer.
     pub crashes: u64,
+    /// Deaths of the database, where that is a program of its own.
+    pub database_kills: u64,
     /// Counts acknowledged.
     pub counts: u64,
     /// Batches acknowledged.
@@ -46,7 +49,7 @@ const UP_WITHIN: Duration = Duration::from_secs(60);
 const WHOLE_LOOK_EVERY: u64 = 50;
 
 /// Kills, starts, looks; at the end everything that was sent is there once.
-pub async fn run(program: &Program, options: Options) -> Result<Report> {
+pub async fn run(program: &Program, options: Options, cluster: Option<&Cluster>) -> Result<Report> {
     let mut dice = Dice::new(options.seed, 0);
     let mut report = Report::default();
     let port = free_port(&mut dice)?;
@@ -57,6 +60,14 @@ pub async fn run(program: &Program, options: Options) -> Result<Report> {
     for number in 1..=options.kills {
         answered_again(&load).await?;
         tokio::time::sleep(Duration::from_micros(dice.below(150_000))).await;
+        if let Some(cluster) = cluster.filter(|_| number % 3 == 0) {
+            // The server outlives its database, and goes on with it.
+            cluster.kill()?;
+            tokio::time::sleep(Duration::from_micros(dice.below(100_000))).await;
+            cluster.start_again()?;
+            report.database_kills += 1;
+            answered_again(&load).await?;
+        }
         server.kill().await?;
         report.kills += 1;
         if dice.below(5) == 0 {

@@ -4,6 +4,7 @@ use std::{path::PathBuf, process::ExitCode, time::Instant};
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use ginti_cluster::Cluster;
 use ginti_torture::{
     faults,
     kills::{self, Options},
@@ -20,6 +21,9 @@ struct Arguments {
     /// How often the server is killed
     #[arg(long, default_value_t = 500)]
     kills: u64,
+    /// How often the server on PostgreSQL is killed, and PostgreSQL itself every third time
+    #[arg(long, default_value_t = 200)]
+    postgres_kills: u64,
     /// How often the disk fails, in each of its ways
     #[arg(long, default_value_t = 10)]
     faults: u64,
@@ -58,20 +62,12 @@ async fn run(arguments: &Arguments) -> Result<()> {
     println!("seed {seed}");
     let folder = tempfile::tempdir()?;
     let program = Program { binary: arguments.ginti.clone(), database: sqlite_in(folder.path()), faults: None };
-    if arguments.kills > 0 {
-        let start = Instant::now();
-        let options = Options { kills: arguments.kills, clients: arguments.clients, seed };
-        let report = kills::run(&program, options).await.with_context(|| format!("seed {seed}"))?;
-        println!(
-            "SQLite: killed {} times, and {} times between commit and answer, in {} s: {} counts in {} batches acknowledged, {} \
-             batches sent again; each is there, once",
-            report.kills,
-            report.crashes,
-            start.elapsed().as_secs(),
-            report.counts,
-            report.batches,
-            report.repeated
-        );
+    kill("SQLite", &program, arguments.kills, arguments.clients, seed, None).await?;
+    if arguments.postgres_kills > 0 {
+        let cluster = Cluster::start("")?;
+        cluster.create("ginti").await?;
+        let program = Program { binary: arguments.ginti.clone(), database: cluster.url("ginti"), faults: None };
+        kill("PostgreSQL", &program, arguments.postgres_kills, arguments.clients, seed, Some(&cluster)).await?;
     }
     let Some(shim) = arguments.shim.clone().filter(|_| arguments.faults > 0) else { return Ok(()) };
     let folder = tempfile::tempdir()?;
@@ -81,6 +77,34 @@ async fn run(arguments: &Arguments) -> Result<()> {
     println!(
         "SQLite: the disk failed {} times: {} batches acknowledged, {} sent again; each is there, once",
         report.faults, report.batches, report.repeated
+    );
+    Ok(())
+}
+
+async fn kill(
+    name: &str,
+    program: &Program,
+    kills: u64,
+    clients: u32,
+    seed: u64,
+    cluster: Option<&Cluster>,
+) -> Result<()> {
+    if kills == 0 {
+        return Ok(());
+    }
+    let start = Instant::now();
+    let options = Options { kills, clients, seed };
+    let report = kills::run(program, options, cluster).await.with_context(|| format!("seed {seed}"))?;
+    println!(
+        "{name}: killed {} times, {} times between commit and answer and {} times the database, in {} s: {} counts in {} batches \
+         acknowledged, {} batches sent again; each is there, once",
+        report.kills,
+        report.crashes,
+        report.database_kills,
+        start.elapsed().as_secs(),
+        report.counts,
+        report.batches,
+        report.repeated
     );
     Ok(())
 }

@@ -51,7 +51,12 @@ impl Program {
             .env("GINTI_DEMO_PASSWORD", PASSWORD)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(if self.faults.is_some() { Stdio::null() } else { Stdio::inherit() })
+            // Of a disk or a database that is made to fail it complains in vain.
+            .stderr(if self.faults.is_some() || self.database.starts_with("postgres") {
+                Stdio::null()
+            } else {
+                Stdio::inherit()
+            })
             .kill_on_drop(true);
         if let Some(commits) = crash_after_commits {
             command.args(["--crash-after-commits", &commits.to_string()]);

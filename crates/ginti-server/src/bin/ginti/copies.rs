@@ -72,7 +72,7 @@ pub(crate) async fn restore(arguments: RestoreArguments) -> Result<()> {
 }
 
 async fn begin_anew(database: &DatabaseArguments) -> Result<()> {
-    let store = database.open()?;
+    let store = database.open().await?;
     let mut random = [0; 16];
     os_entropy()(&mut random);
     let epoch = Epoch::new(format!("{:032x}", u128::from_be_bytes(random))).context("no epoch could be made")?;

@@ -2,15 +2,20 @@
 
 use std::{path::PathBuf, str::FromStr, sync::Arc};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
+use ginti_postgres::PostgresStore;
 use ginti_sqlite::{Options, SqliteStore};
 use ginti_store::Store;
 
 /// Which database to work on.
 #[derive(Args)]
 pub(crate) struct DatabaseArguments {
-    /// The database, such as sqlite://ginti.db (beside you) or sqlite:///var/lib/ginti/ginti.db (a full path); made if there is none
+    /// The database: sqlite://ginti.db (a file beside you), sqlite:///var/lib/ginti/ginti.db (a full path), or
+    /// postgres://USER:PASSWORD@HOST/DATABASE
+    ///
+    /// A SQLite file is made if there is none. A PostgreSQL database has to be there; several servers may share it. TLS is used
+    /// where its server offers it, required with ?sslmode=require; &sslrootcert=FILE names certificates to trust.
     #[arg(
         long,
         value_name = "URL",
@@ -23,18 +28,29 @@ pub(crate) struct DatabaseArguments {
 
 impl DatabaseArguments {
     /// Opens it.
-    pub(crate) fn open(&self) -> Result<Arc<dyn Store>> {
+    pub(crate) async fn open(&self) -> Result<Arc<dyn Store>> {
         // Not parsed by clap, which would repeat the whole address, its password too, when it cannot be used.
-        let DatabaseUrl::Sqlite(path) = self.database.parse()?;
-        let store = SqliteStore::open(&path, Options::default())
-            .with_context(|| format!("cannot open the database {}", path.display()))?;
-        Ok(Arc::new(store))
+        match self.database.parse()? {
+            DatabaseUrl::Sqlite(path) => {
+                let store = SqliteStore::open(&path, Options::default())
+                    .with_context(|| format!("cannot open the database {}", path.display()))?;
+                Ok(Arc::new(store))
+            }
+            DatabaseUrl::Postgres(url) => {
+                let store = PostgresStore::connect(&url, ginti_postgres::Options::default())
+                    .await
+                    .context("cannot open the PostgreSQL database")?;
+                Ok(Arc::new(store))
+            }
+        }
     }
 
     /// The file, where the database is one.
     pub(crate) fn sqlite_path(&self) -> Result<PathBuf> {
-        let DatabaseUrl::Sqlite(path) = self.database.parse()?;
-        Ok(path)
+        match self.database.parse()? {
+            DatabaseUrl::Sqlite(path) => Ok(path),
+            DatabaseUrl::Postgres(_) => bail!("only a SQLite database is a file that ginti copies"),
+        }
     }
 }
 
@@ -43,6 +59,8 @@ impl DatabaseArguments {
 enum DatabaseUrl {
     /// A SQLite file.
     Sqlite(PathBuf),
+    /// A PostgreSQL database, the address as a whole.
+    Postgres(String),
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,7 +69,7 @@ enum DatabaseUrlError {
     NoScheme(String),
     #[error("the database's address names no file: write sqlite://PATH, such as sqlite://ginti.db")]
     NoPath,
-    #[error("this version keeps its data in SQLite only: write sqlite://PATH instead of {0}://…")]
+    #[error("ginti keeps its data in SQLite or PostgreSQL: write sqlite://PATH or postgres://… instead of {0}://…")]
     OtherScheme(String),
 }
 
@@ -63,6 +81,7 @@ impl FromStr for DatabaseUrl {
             None => Err(DatabaseUrlError::NoScheme(text.to_owned())),
             Some(("sqlite", "")) => Err(DatabaseUrlError::NoPath),
             Some(("sqlite", path)) => Ok(Self::Sqlite(path.into())),
+            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(text.to_owned())),
             Some((scheme, _)) => Err(DatabaseUrlError::OtherScheme(scheme.to_owned())),
         }
     }
@@ -79,6 +98,8 @@ mod tests {
         let refused = |text: &str| text.parse::<DatabaseUrl>().unwrap_err().to_string();
         assert!(refused("ginti.db").ends_with("write sqlite://ginti.db for a SQLite file"));
         assert!(refused("sqlite://").contains("names no file"));
-        assert!(refused("postgres://user:secret@host/db").ends_with("instead of postgres://…"));
+        assert!(refused("mysql://user:secret@host/db").ends_with("instead of mysql://…"));
+        let postgres = "postgres://user:secret@host/db";
+        assert_eq!(postgres.parse(), Ok(DatabaseUrl::Postgres(postgres.to_owned())));
     }
 }

@@ -42,7 +42,7 @@ pub(crate) async fn run(command: ImportCommand) -> Result<()> {
     if taken == 0 {
         bail!("{}: no row of it could be taken, so nothing was stored", named());
     }
-    let store = arguments.database.open()?;
+    let store = arguments.database.open().await?;
     store.put_products(&tenant, catalogue).await.map_err(|error| match error {
         StoreError::Missing(what) => anyhow!("{what} does not exist (\"ginti user add --tenant-name\" adds a tenant)"),
         error => error.into(),

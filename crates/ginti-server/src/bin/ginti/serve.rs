@@ -67,7 +67,7 @@ pub(crate) async fn run(arguments: ServeArguments) -> Result<()> {
         );
     }
     log::begin(arguments.log_format, if arguments.demo { "warn" } else { "info" });
-    let store = arguments.database.open()?;
+    let store = arguments.database.open().await?;
     if store.demo_mark().await?.is_some() && !arguments.listen.ip().is_loopback() {
         bail!(
             "this database holds demo data and listens on this machine only, because its passwords are known: use \

@@ -116,7 +116,7 @@ async fn add(arguments: AddArguments) -> Result<()> {
         facilities: (!arguments.all_facilities).then_some(facilities),
     };
     let password_hash = hash_password(&read_password()?)?;
-    let store = arguments.database.open()?;
+    let store = arguments.database.open().await?;
     if let Some(name) = &arguments.tenant_name {
         store.put_tenant(&tenant, name).await?;
     }
@@ -128,7 +128,7 @@ async fn add(arguments: AddArguments) -> Result<()> {
 async fn password(arguments: PasswordArguments) -> Result<()> {
     let id = user_id(&arguments.user)?;
     let password_hash = hash_password(&read_password()?)?;
-    let store = arguments.database.open()?;
+    let store = arguments.database.open().await?;
     let Some(login) = store.login(&id).await? else { bail!("there is no user {id}; \"ginti user add\" adds one") };
     put(store.as_ref(), NewUser { user: login.user, password_hash }).await?;
     println!("{id} signs in with the new password from now on.");
@@ -148,7 +148,7 @@ async fn put(store: &dyn Store, user: NewUser) -> Result<()> {
 
 async fn list(arguments: ListArguments) -> Result<()> {
     let tenant = tenant_id(&arguments.tenant)?;
-    let store = arguments.database.open()?;
+    let store = arguments.database.open().await?;
     let users = store.users(&tenant).await?;
     if users.is_empty() {
         println!("The tenant {tenant} has no users.");
