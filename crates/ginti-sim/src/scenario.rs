@@ -260,7 +260,9 @@ impl Scenario {
         let devices: Vec<_> = (0..devices)
             .map(|index| {
                 device_faults(&mut Chance::of(seed, "faults", index as u64), index, length_ms, &mut faults);
-                device_plan(&mut Chance::of(seed, "people", index as u64), index, length_ms)
+                let mut plan = device_plan(&mut Chance::of(seed, "people", index as u64), index, length_ms);
+                go_home(&mut Chance::of(seed, "home", index as u64), length_ms, &mut plan, &mut faults);
+                plan
             })
             .collect();
         server_faults(&mut Chance::of(seed, "server faults", 0), length_ms, &mut faults);
@@ -290,6 +292,23 @@ fn device_plan(chance: &mut Chance, index: usize, length_ms: i64) -> DevicePlan 
     }
     steps.retain(|step| step.at_ms < length_ms);
     DevicePlan { index, kind, clock_ms, person, steps }
+}
+
+/// Now and then the last shelf is counted while the server fails, and the app is closed and left so: whatever the browser tries by
+/// itself is in vain until the faults stop.
+fn go_home(chance: &mut Chance, length_ms: i64, plan: &mut DevicePlan, faults: &mut Vec<Fault>) {
+    if !chance.percent(8) || length_ms < 2 * HOUR_MS {
+        return;
+    }
+    let leaves_ms = length_ms - chance.within(30, 70) * MINUTE_MS;
+    plan.steps.retain(|step| step.at_ms < leaves_ms);
+    let session = u8::try_from(chance.below(3)).unwrap_or(0);
+    let product = u8::try_from(chance.below(u64::from(shop::PRODUCTS))).unwrap_or(0);
+    let acts = [Act::OpenTab { shift: false }, Act::Scan { session, product }, Act::CloseTab, Act::CloseTab];
+    let steps = (0..).map(|number| leaves_ms + number * 10_000).zip(acts);
+    plan.steps.extend(steps.map(|(at_ms, act)| Step { at_ms, act }));
+    let what = What::Bad(Bad::Proxy { percent: 100, status: 503, retry_after_s: None });
+    faults.push(Fault { at_ms: leaves_ms - MINUTE_MS, until_ms: length_ms, device: Some(plan.index), what });
 }
 
 /// Somebody counts along a shelf.
