@@ -38,7 +38,7 @@ describe('a scan', () => {
       if (!breaks) return done
       breaks = false
       const device = await database.device()
-      if (device) await database.putDevice({ ...device, clock: device.clock + 1 })
+      if (device) await database.putDevice({ ...device, clock: (device.clock ?? 0) + 1 })
       throw new DOMException('The database connection is closing.', 'InvalidStateError')
     }
     database.transaction = breaking as unknown as typeof database.transaction
