@@ -1,6 +1,7 @@
 //! Ginti's build and test commands: `cargo xtask <command>`.
 
 mod audit;
+mod bench;
 mod check;
 mod debian;
 mod e2e;
@@ -62,6 +63,12 @@ enum Command {
     /// `cargo xtask torture --help` tells more.
     Torture(torture::TortureArguments),
 
+    /// Measure the write path beside its peers
+    ///
+    /// Builds for speed, installs the peers from their registries, and writes target/bench/report.md and report.json. Takes
+    /// about a quarter of an hour; `cargo xtask bench --help` tells how to make it shorter.
+    Bench(bench::BenchArguments),
+
     /// Build the sync engine for browsers into web/courier/wasm
     ///
     /// Compiles crates/ginti-sync-wasm for wasm32-unknown-unknown and generates its JavaScript and TypeScript side.
@@ -108,6 +115,7 @@ fn run(command: &Command) -> Result<()> {
         Command::E2e(arguments) => e2e::run(&workspace, arguments),
         Command::Sim(arguments) => sim::run(&workspace, arguments),
         Command::Torture(arguments) => torture::run(&workspace, arguments),
+        Command::Bench(arguments) => bench::run(&workspace, arguments),
         Command::Wasm => wasm::build(&workspace),
         Command::Web => wasm::build(&workspace).and_then(|()| web::build(&workspace)),
         Command::Size => size::check(&workspace),

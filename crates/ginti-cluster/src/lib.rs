@@ -94,6 +94,11 @@ impl Cluster {
         format!("postgres://ginti@{socket}/{database}?sslmode=disable")
     }
 
+    /// The folder of its Unix socket.
+    pub fn socket(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Makes a database.
     pub async fn create(&self, database: &str) -> Result<()> {
         execute(&self.url("postgres"), &format!("CREATE DATABASE {database}")).await

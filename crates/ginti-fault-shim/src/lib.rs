@@ -3,6 +3,7 @@
 //!
 //! | the file says | what fails |
 //! |---|---|
+//! | `nosync` | nothing, but `fsync` and `fdatasync` do nothing: what a disk that costs nothing would be worth |
 //! | `sync` | `fsync` and `fdatasync`, with `EIO` |
 //! | `space` | `pwrite`, with `ENOSPC` |
 //! | `short` | `pwrite` writes half of what it was given, then `ENOSPC` |
@@ -24,6 +25,7 @@ use libc::{c_int, off_t, size_t, ssize_t};
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fault {
     None,
+    NoSync,
     Sync,
     Space,
     Short,
@@ -38,6 +40,7 @@ fn fault() -> Fault {
         return Fault::None;
     }
     match text.trim() {
+        "nosync" => Fault::NoSync,
         "sync" => Fault::Sync,
         "space" => Fault::Space,
         "short" => Fault::Short,
@@ -52,8 +55,10 @@ fn fail(code: c_int) -> c_int {
 }
 
 fn sync(call: libc::c_long, descriptor: c_int) -> c_int {
-    if fault() == Fault::Sync {
-        return fail(libc::EIO);
+    match fault() {
+        Fault::NoSync => return 0,
+        Fault::Sync => return fail(libc::EIO),
+        _ => {}
     }
     // SAFETY: fsync and fdatasync take a descriptor and nothing else; the kernel checks it.
     c_int::try_from(unsafe { libc::syscall(call, descriptor) }).unwrap_or(-1)

@@ -37,9 +37,10 @@ fn a_sign_in_outlives_the_process() {
 #[test]
 fn arguments_that_cannot_be_are_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let cases: [(&[&str], &str); 5] = [
+    let cases: [(&[&str], &str); 6] = [
         (&["serve", "--demo", "--listen", "0.0.0.0:0"], "--demo listens on this machine only"),
-        (&["serve", "--database", "postgres://user:secret@host/db"], "in SQLite only"),
+        (&["serve", "--database", "mysql://user:secret@host/db"], "SQLite or PostgreSQL"),
+        (&["serve", "--database", "postgres://user:secret@127.0.0.1:1/db"], "cannot open the PostgreSQL database"),
         (&["serve", "--access-token-seconds", "0"], "--access-token-seconds"),
         (&["serve", "--products", "x.csv"], "--demo"),
         (&["serve", "--database", "sqlite://no/such/folder/ginti.db"], "cannot open"),

@@ -1,0 +1,66 @@
+//! Controls: a server that does nothing, and Ginti's own router over a store that stores nothing.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use anyhow::Result;
+use axum::{Router, body::Bytes, routing::post};
+use ginti_server::{
+    Config, Deps, Drain,
+    auth::{Passwords, TokenKeys},
+    os_entropy, router, system_clock,
+};
+use ginti_sqlite::{Options, SqliteStore};
+use ginti_store::{
+    Import, Imported, Store, StoreError, all_applied, async_trait,
+    conformance::{Behind, Between},
+};
+use ginti_types::Receipt;
+use tokio::net::TcpListener;
+
+/// Reads the body and answers with a few bytes.
+pub(crate) async fn null() -> Result<()> {
+    let app = Router::new().route("/import", post(|body: Bytes| async move { format!("{{\"read\":{}}}", body.len()) }));
+    listen(app).await
+}
+
+/// Everything that Ginti's server does, but the store says yes without storing.
+pub(crate) async fn ceiling(database: &str) -> Result<()> {
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(database, Options::default())?);
+    let tokens = TokenKeys::from_store(&*store, [7; 32]).await?;
+    let epoch = store.ledger().await?.epoch;
+    let deps = Deps {
+        store: Arc::new(Behind { between: Yes { epoch }, store }),
+        clock: system_clock(),
+        entropy: os_entropy(),
+        tokens: Arc::new(tokens),
+        passwords: Passwords::default(),
+        drain: Drain::default(),
+        app: |_| None,
+        config: Config::default(),
+    };
+    listen(router(deps)).await
+}
+
+struct Yes {
+    epoch: ginti_types::Epoch,
+}
+
+#[async_trait]
+impl Between for Yes {
+    async fn import(&self, _: &dyn Store, import: Import) -> Result<Imported, StoreError> {
+        Ok(Imported::Stored(Receipt {
+            batch_id: import.batch_id,
+            epoch: self.epoch.clone(),
+            ledger_seq: 0,
+            server_time: import.now,
+            items: all_applied(&import),
+        }))
+    }
+}
+
+async fn listen(app: Router) -> Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
+    Ok(())
+}
