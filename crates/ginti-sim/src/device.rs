@@ -18,6 +18,7 @@ pub mod worker;
 
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeMap,
     future::Future,
     rc::Rc,
 };
@@ -51,6 +52,8 @@ pub struct Device {
     /// The refresh cookie as a request header has it.
     pub cookie: RefCell<Option<String>>,
     cookies: RefCell<Vec<(i64, Option<String>)>>,
+    /// The company of each sign-in that a cookie stands for.
+    cookie_realms: RefCell<BTreeMap<String, String>>,
     link_changed: tokio::sync::Notify,
     /// Chance of what the network does to this device.
     pub network_chance: RefCell<Chance>,
@@ -135,6 +138,7 @@ impl Device {
             clock_ms: Cell::new(clock_ms),
             cookie: RefCell::default(),
             cookies: RefCell::default(),
+            cookie_realms: RefCell::default(),
             link_changed: tokio::sync::Notify::new(),
             network_chance: chance("network"),
             step_chance: chance("steps"),
@@ -219,8 +223,20 @@ impl Device {
         let Some(set) = &response.set_cookie else { return };
         let pair = set.split(';').next().unwrap_or_default();
         let cookie = if pair.ends_with('=') { None } else { Some(pair.to_owned()) };
+        if let (Some(cookie), Some(realm)) = (&cookie, realm_told(&response.body)) {
+            self.cookie_realms.borrow_mut().insert(cookie.clone(), realm);
+        }
         self.cookies.borrow_mut().push((self.world.kernel.now_ms(), cookie.clone()));
         *self.cookie.borrow_mut() = cookie;
+    }
+
+    /// Whether the cookie is a sign-in at that company: a device that lost power may have an older one.
+    pub fn has_cookie_of(&self, realm: &TenantId) -> bool {
+        let realms = self.cookie_realms.borrow();
+        self.cookie
+            .borrow()
+            .as_ref()
+            .is_some_and(|cookie| realms.get(cookie).is_some_and(|told| told == realm.as_str()))
     }
 
     /// The power goes: everything that runs ends, and what was not on the disk is lost.
@@ -501,6 +517,12 @@ impl Host {
         }
         found
     }
+}
+
+/// The company that an answer with a sign-in names.
+fn realm_told(body: &str) -> Option<String> {
+    let answer: serde_json::Value = serde_json::from_str(body).ok()?;
+    answer["user"]["tenantId"].as_str().map(ToOwned::to_owned)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -515,7 +515,7 @@ fn waits_in_queue(device: &Device) -> usize {
     let disk = device.disk.borrow();
     let gate = disk.courier.as_ref().map(|record| record.gate).unwrap_or_default();
     let Some(profile) = &disk.profile else { return 0 };
-    if gate == ginti_sync::courier::Gate::Closed || device.cookie.borrow().is_none() {
+    if gate == ginti_sync::courier::Gate::Closed || !device.has_cookie_of(&profile.tenant) {
         return 0;
     }
     disk.queue.all().iter().filter(|entry| entry.realm == profile.tenant).count()
