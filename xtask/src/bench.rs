@@ -22,6 +22,9 @@ pub(crate) struct BenchArguments {
 
 /// Builds, installs and measures.
 pub(crate) fn run(workspace: &Workspace, arguments: &BenchArguments) -> Result<()> {
+    if arguments.arguments.first().is_some_and(|first| first == "instructions") {
+        return instructions(workspace, arguments);
+    }
     debian::need_postgresql()?;
     wasm::build(workspace)?;
     web::build(workspace)?;
@@ -47,6 +50,15 @@ pub(crate) fn run(workspace: &Workspace, arguments: &BenchArguments) -> Result<(
         Err(error) => eprintln!("PocketBase is not installed: {error:#}"),
     }
     process::run(&mut bench)
+}
+
+/// Neither peers nor a database: only callgrind.
+fn instructions(workspace: &Workspace, arguments: &BenchArguments) -> Result<()> {
+    debian::need(&[debian::Program { name: "valgrind", package: "valgrind" }])?;
+    let mut cargo = process::cargo(&workspace.root);
+    process::run(cargo.args(["build", "--release", "--package", "ginti-bench"]))?;
+    let mut bench = process::command(workspace.target.join("release/ginti-bench"), &workspace.root);
+    process::run(bench.args(&arguments.arguments))
 }
 
 /// Native parts are compiled here, against the headers that come with Node.js: nothing but the registry is asked.

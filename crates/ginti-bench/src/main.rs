@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: Ginti's write path beside its peers, in paired and interleaved runs.
 
+mod counted;
 mod inprocess;
 mod load;
 mod machine;
@@ -14,12 +15,17 @@ use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
+    counted::{Instructions, Work},
     inprocess::Bench,
     load::Run,
     report::Report,
     target::{Places, Who, start},
     work::Client,
 };
+
+/// As in the server, which is partly built into this program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Ginti's benchmark
 #[derive(Parser)]
@@ -40,6 +46,16 @@ enum Command {
         /// A database with the demo's data
         database: String,
     },
+    /// What the write path and the sync machine cost in instructions, beside bench/instructions.json
+    Instructions(Instructions),
+    /// One piece of that work, so many times
+    #[command(hide = true)]
+    Work {
+        /// Which
+        work: Work,
+        /// How often
+        times: u64,
+    },
 }
 
 #[derive(Args)]
@@ -53,6 +69,9 @@ struct Measure {
     /// Numbers of clients
     #[arg(long, value_delimiter = ',', default_values_t = [1, 8, 64, 512])]
     clients: Vec<u64>,
+    /// Only these, by the beginning of their names in the report, over HTTP alone: for tuning
+    #[arg(long, value_delimiter = ';')]
+    only: Vec<String>,
     /// Rows that the large table of the growth test has
     #[arg(long, default_value_t = 10_000_000)]
     rows: u64,
@@ -60,7 +79,7 @@ struct Measure {
     #[arg(long, env = "GINTI_BIN", default_value = "ginti")]
     ginti: PathBuf,
     /// The library that lets fsync do nothing
-    #[arg(long, env = "GINTI_FAULT_SHIM", default_value = "")]
+    #[arg(long, env = "GINTI_FAULT_SHIM", default_value = "libginti_fault_shim.so")]
     shim: PathBuf,
     /// bench/peers of the repository
     #[arg(long, env = "GINTI_BENCH_PEERS", default_value = "bench/peers")]
@@ -79,6 +98,8 @@ fn main() -> ExitCode {
     let done = runtime.context("no runtime").and_then(|runtime| match arguments.command {
         Some(Command::NullServer) => runtime.block_on(servers::null()),
         Some(Command::CeilingServer { database }) => runtime.block_on(servers::ceiling(&database)),
+        Some(Command::Instructions(instructions)) => counted::compare(&instructions),
+        Some(Command::Work { work, times }) => counted::work(work, times),
         None => measure(&runtime, &arguments.measure),
     });
     match done {
@@ -100,8 +121,10 @@ fn measure(runtime: &tokio::runtime::Runtime, measure: &Measure) -> Result<()> {
     };
     let mut report = Report::default();
     over_http(runtime, measure, &places, &mut report)?;
-    alone(runtime, measure, &mut report)?;
-    growth(runtime, measure, &mut report)?;
+    if measure.only.is_empty() {
+        alone(runtime, measure, &mut report)?;
+        growth(runtime, measure, &mut report)?;
+    }
     set_goals(&mut report);
     let machine = machine::description();
     report.write(&measure.out, &machine)?;
@@ -113,7 +136,9 @@ fn measure(runtime: &tokio::runtime::Runtime, measure: &Measure) -> Result<()> {
 /// Everybody, in turn, again and again.
 fn over_http(runtime: &tokio::runtime::Runtime, measure: &Measure, places: &Places, report: &mut Report) -> Result<()> {
     let length = Duration::from_secs(measure.seconds);
-    let mut out = Vec::new();
+    let is_left_out =
+        |who: &Who| !measure.only.is_empty() && !measure.only.iter().any(|only| who.name().starts_with(only.as_str()));
+    let mut out: Vec<_> = Who::ALL.into_iter().filter(is_left_out).collect();
     for round in 1..=measure.rounds {
         for who in Who::ALL {
             if out.contains(&who) {
@@ -140,8 +165,17 @@ fn over_http(runtime: &tokio::runtime::Runtime, measure: &Measure, places: &Plac
                     known.push(Client::new(known.len() as u64, who.form()));
                 }
                 let rest = known.split_off(usize::try_from(*clients)?);
-                let (run, back) = load::run(&running.target, known, length)
-                    .with_context(|| format!("{} with {clients} clients", who.name()))?;
+                let (run, back) = match load::run(&running.target, known, length) {
+                    Ok(ran) => ran,
+                    // A peer that fails is a line in the report; Ginti failing ends the benchmark.
+                    Err(error) if who.is_peer() => {
+                        out.push(who);
+                        report.notes.push(format!("{} failed with {clients} clients: {error:#}", who.name()));
+                        known = rest;
+                        break;
+                    }
+                    Err(error) => return Err(error.context(format!("{} with {clients} clients", who.name()))),
+                };
                 known = back;
                 known.extend(rest);
                 eprintln!(
@@ -152,13 +186,26 @@ fn over_http(runtime: &tokio::runtime::Runtime, measure: &Measure, places: &Plac
                 );
                 report.runs.entry((who, *clients)).or_default().push(run);
             }
+            if out.contains(&who) {
+                continue;
+            }
             let rows = runtime.block_on(running.verify(&known))?;
             if round == 1 {
                 report.notes.push(format!("{}: every row that was answered is there ({rows} looked at)", who.name()));
             }
+            if matches!(who, Who::Sqlite | Who::Postgres) {
+                let client = |number: u64| Client::new(2_000 + number, who.form()).repeating();
+                let (run, mixed) = load::run(&running.target, (0..64).map(client).collect(), length)?;
+                runtime.block_on(running.verify(&mixed))?;
+                report.mixed.entry(who).or_default().push(run);
+            }
             if who == Who::Sqlite && round == measure.rounds {
-                let mb = load::idle(&running.target, 10_000)?;
-                report.goal("rss_10k_idle_connections", false, 150.0, Some(mb));
+                match load::idle(&running.target, 10_000) {
+                    Ok(mb) => report.goal("rss_10k_idle_connections", false, 150.0, Some(mb)),
+                    Err(error) => report.notes.push(format!(
+                        "10,000 idle connections could not be held ({error:#}); the limit on open files may be lower (ulimit -n)"
+                    )),
+                }
             }
         }
     }
@@ -188,6 +235,15 @@ fn alone(runtime: &tokio::runtime::Runtime, measure: &Measure, report: &mut Repo
     let (rate, cost) = (report::median(rates), report::median(costs));
     let single_us = report::median(singles) * 50.0;
     report.notes.push(format!("the store alone, 64 clients: {rate:.0} counts/s, {cost:.2} µs of CPU a count"));
+    for (who, runs) in &report.mixed {
+        let mixed = report::median(runs.iter().map(|run| run.counts_per_second));
+        let fresh = report.median((*who, 64), |run| run.counts_per_second).unwrap_or(f64::NAN);
+        report.notes.push(format!(
+            "{}, 64 clients, every tenth batch old (one half repeated whole, one half under a new id): {mixed:.0} counts/s, {:.2} of the rate with new ones only",
+            who.name(),
+            mixed / fresh
+        ));
+    }
     let of = |value: fn(&Run) -> f64, clients| report.median((Who::Sqlite, clients), value);
     let over_http = of(|run| run.counts_per_second, 64).map(|http| http / rate);
     let cpu = of(|run| run.cpu_us_per_count, 64).map(|http| http / cost);

@@ -22,6 +22,8 @@ pub(crate) struct Goal {
 pub(crate) struct Report {
     /// Every run, by who and how many clients, in the order of the rounds.
     pub(crate) runs: BTreeMap<(Who, u64), Vec<Run>>,
+    /// Runs of 64 clients with old batches among the new ones.
+    pub(crate) mixed: BTreeMap<Who, Vec<Run>>,
     pub(crate) goals: Vec<Goal>,
     /// Single numbers, in words.
     pub(crate) notes: Vec<String>,

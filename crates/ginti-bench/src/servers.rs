@@ -1,13 +1,13 @@
 //! Controls: a server that does nothing, and Ginti's own router over a store that stores nothing.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use anyhow::Result;
 use axum::{Router, body::Bytes, routing::post};
 use ginti_server::{
     Config, Deps, Drain,
     auth::{Passwords, TokenKeys},
-    os_entropy, router, system_clock,
+    os_entropy, system_clock,
 };
 use ginti_sqlite::{Options, SqliteStore};
 use ginti_store::{
@@ -20,16 +20,26 @@ use tokio::net::TcpListener;
 /// Reads the body and answers with a few bytes.
 pub(crate) async fn null() -> Result<()> {
     let app = Router::new().route("/import", post(|body: Bytes| async move { format!("{{\"read\":{}}}", body.len()) }));
-    listen(app).await
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    axum::serve(listener, app).await?;
+    Ok(())
 }
 
 /// Everything that Ginti's server does, but the store says yes without storing.
 pub(crate) async fn ceiling(database: &str) -> Result<()> {
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(database, Options::default())?);
+    let store = says_yes(Arc::new(SqliteStore::open(database, Options::default())?)).await?;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    ginti_server::serve(listener, deps(store).await?, std::future::pending()).await?;
+    Ok(())
+}
+
+/// What the router needs, over that store.
+pub(crate) async fn deps(store: Arc<dyn Store>) -> Result<Deps> {
     let tokens = TokenKeys::from_store(&*store, [7; 32]).await?;
-    let epoch = store.ledger().await?.epoch;
-    let deps = Deps {
-        store: Arc::new(Behind { between: Yes { epoch }, store }),
+    Ok(Deps {
+        store,
         clock: system_clock(),
         entropy: os_entropy(),
         tokens: Arc::new(tokens),
@@ -37,8 +47,13 @@ pub(crate) async fn ceiling(database: &str) -> Result<()> {
         drain: Drain::default(),
         app: |_| None,
         config: Config::default(),
-    };
-    listen(router(deps)).await
+    })
+}
+
+/// The store, but for counts: it answers that they are stored.
+pub(crate) async fn says_yes(store: Arc<dyn Store>) -> Result<Arc<dyn Store>> {
+    let epoch = store.ledger().await?.epoch;
+    Ok(Arc::new(Behind { between: Yes { epoch }, store }))
 }
 
 struct Yes {
@@ -56,11 +71,4 @@ impl Between for Yes {
             items: all_applied(&import),
         }))
     }
-}
-
-async fn listen(app: Router) -> Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    println!("listening on http://{}", listener.local_addr()?);
-    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
-    Ok(())
 }

@@ -83,6 +83,11 @@ impl Who {
         }
     }
 
+    /// A server of others.
+    pub(crate) fn is_peer(self) -> bool {
+        !self.is_ginti() && self != Self::Null
+    }
+
     fn is_ginti(self) -> bool {
         matches!(self, Self::Ceiling | Self::Sqlite | Self::NoFsync | Self::Postgres)
     }

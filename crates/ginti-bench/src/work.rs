@@ -57,6 +57,8 @@ pub(crate) struct Client {
     /// Rows are drawn from all of these instead of the client's own.
     anywhere: Option<u64>,
     draw: u64,
+    /// Bodies made so far, if every tenth is to be an old one.
+    repeating: Option<u64>,
     /// Each row's revision as last acknowledged, 0 for none.
     acknowledged: Vec<u64>,
 }
@@ -87,6 +89,7 @@ impl Client {
             form,
             anywhere: None,
             draw: number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
+            repeating: None,
             acknowledged: vec![0; usize::try_from(ROWS).unwrap_or(0)],
         };
         client.write_body();
@@ -96,6 +99,12 @@ impl Client {
     /// Counts in rows drawn from so many, which it shares with all clients.
     pub(crate) fn anywhere(mut self, rows: u64) -> Self {
         self.anywhere = Some(rows);
+        self
+    }
+
+    /// Every tenth batch brings nothing new: in turn the last one again, and an older one's counts under a new batch id.
+    pub(crate) fn repeating(mut self) -> Self {
+        self.repeating = Some(0);
         self
     }
 
@@ -161,8 +170,24 @@ impl Client {
 
     /// The next batch: its next 50 rows, each with a higher revision than ever before.
     pub(crate) fn next(&mut self) -> &[u8] {
+        // So many batches lie between two that name the same rows.
+        const ROUND: u64 = ROWS / BATCH_ITEMS;
+        if let Some(made) = &mut self.repeating {
+            *made += 1;
+            match *made % 20 {
+                10 => return &self.body,
+                0 if self.batches > ROUND => return self.fill(ROUND),
+                _ => {}
+            }
+        }
         self.advance();
-        let batch = self.batch_id().to_string();
+        self.fill(0)
+    }
+
+    /// Fills the body in with what the batch so many before held: the rows are the same after each round.
+    fn fill(&mut self, before: u64) -> &[u8] {
+        let batch = self.batch_id(before).to_string();
+        let (batches, revision) = (self.batches - before, self.revision - before * BATCH_ITEMS);
         let mut slots = std::mem::take(&mut self.slots);
         for (place, slot) in &mut slots {
             let row = if let Slot::Row(item) = slot { self.row(*item) } else { 0 };
@@ -170,8 +195,8 @@ impl Client {
             match slot {
                 Slot::Batch => at.copy_from_slice(batch.as_bytes()),
                 Slot::Row(_) => digits(at, row),
-                Slot::Revision(item) => digits(at, self.revision + *item),
-                Slot::Quantity => digits(at, 100 + self.batches % 900),
+                Slot::Revision(item) => digits(at, revision + *item),
+                Slot::Quantity => digits(at, 100 + batches % 900),
             }
         }
         self.slots = slots;
@@ -206,7 +231,7 @@ impl Client {
             },
         });
         let items: Vec<_> = items.collect();
-        let batch_id = self.batch_id();
+        let batch_id = self.batch_id(0);
         Import {
             access: Access {
                 tenant: TenantId::new(TENANT).expect("an id"),
@@ -239,10 +264,10 @@ impl Client {
         }
     }
 
-    fn batch_id(&self) -> BatchId {
+    fn batch_id(&self, before: u64) -> BatchId {
         let mut entropy = [0; 10];
         entropy[..2].copy_from_slice(&u16::try_from(self.number).unwrap_or(0).to_be_bytes());
-        entropy[2..].copy_from_slice(&self.batches.to_be_bytes());
+        entropy[2..].copy_from_slice(&(self.batches << 4 | before).to_be_bytes());
         BatchId::from_time(u64::try_from(now_ms()).unwrap_or(0), entropy)
     }
 
@@ -298,6 +323,17 @@ mod tests {
         assert_eq!(rows.len(), 50);
         assert_eq!(rows[0].0, 50);
         assert_eq!(rows[1].1, rows[0].1 + 1);
+    }
+
+    #[test]
+    fn a_tenth_of_the_batches_is_old() {
+        let mut client = Client::new(0, Form::Ginti).repeating();
+        let bodies: Vec<ginti_types::Batch> = (0..40).map(|_| serde_json::from_slice(client.next()).unwrap()).collect();
+        assert_eq!(bodies[9], bodies[8], "a batch again");
+        assert_eq!(bodies[19].items, bodies[14].items, "its counts again");
+        assert!(bodies[..15].iter().all(|other| other.batch_id != bodies[19].batch_id));
+        let revisions: std::collections::BTreeSet<_> = bodies.iter().map(|batch| batch.items[0].revision).collect();
+        assert_eq!(revisions.len(), 36);
     }
 
     #[test]

@@ -8,9 +8,12 @@ use ginti_types::{
 };
 use sha2::{Digest, Sha256};
 
+/// About so many bytes of the form are an item's.
+const ITEM_BYTES: usize = 192;
+
 /// The first half of a SHA-256 over the batch's canonical form.
 pub(crate) fn digest(batch: &ParsedBatch) -> [u8; 16] {
-    let mut form = Form(Sha256::new());
+    let mut form = Form(Vec::with_capacity(ITEM_BYTES * batch.items.len()));
     form.text(batch.device_id.as_str());
     form.text(batch.inventory_count_import_id.as_str());
     for item in &batch.items {
@@ -19,14 +22,14 @@ pub(crate) fn digest(batch: &ParsedBatch) -> [u8; 16] {
             Err(refusal) => form.refusal(refusal),
         }
     }
-    let full: [u8; 32] = form.0.finalize().into();
+    let full: [u8; 32] = Sha256::digest(&form.0).into();
     let mut half = [0; 16];
     half.copy_from_slice(&full[..16]);
     half
 }
 
 /// Values one after the other, each with its length or a tag before it, so that no two batches share a form.
-struct Form(Sha256);
+struct Form(Vec<u8>);
 
 impl Form {
     fn count(&mut self, item: &CountItem) {
@@ -41,37 +44,37 @@ impl Form {
             is_requested,
             location_seq_id,
         } = content;
-        self.0.update(b"C");
+        self.0.push(b'C');
         self.text(import_item_seq_id.as_str());
-        self.0.update(revision.get().to_be_bytes());
+        self.0.extend_from_slice(&revision.get().to_be_bytes());
         self.optional(product_id.as_ref().map(ProductId::as_str));
         self.optional(product_identifier.as_ref().map(ProductIdentifier::as_str));
-        self.0.update(quantity.micros().to_be_bytes());
-        self.0.update(counted_at.map_or(-1, Timestamp::unix_ms).to_be_bytes());
+        self.0.extend_from_slice(&quantity.micros().to_be_bytes());
+        self.0.extend_from_slice(&counted_at.map_or(-1, Timestamp::unix_ms).to_be_bytes());
         self.optional(counted_by_user_login_id.as_ref().map(UserLoginId::as_str));
-        self.0.update(match is_requested {
-            None => b"-",
-            Some(Requested::Y) => b"Y",
-            Some(Requested::N) => b"N",
+        self.0.push(match is_requested {
+            None => b'-',
+            Some(Requested::Y) => b'Y',
+            Some(Requested::N) => b'N',
         });
         self.optional(location_seq_id.as_ref().map(LocationSeqId::as_str));
     }
 
     fn refusal(&mut self, refusal: &ItemRefusal) {
-        self.0.update(b"R");
+        self.0.push(b'R');
         self.text(&refusal.raw);
     }
 
     fn text(&mut self, text: &str) {
-        self.0.update(u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
-        self.0.update(text);
+        self.0.extend_from_slice(&u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
+        self.0.extend_from_slice(text.as_bytes());
     }
 
     fn optional(&mut self, text: Option<&str>) {
         match text {
-            None => self.0.update(b"-"),
+            None => self.0.push(b'-'),
             Some(text) => {
-                self.0.update(b"+");
+                self.0.push(b'+');
                 self.text(text);
             }
         }

@@ -2,13 +2,28 @@
 
 use std::{future::Future, io, time::Duration};
 
-use axum::serve::ListenerExt;
-use tokio::{net::TcpListener, sync::oneshot, time::sleep};
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::sleep,
+};
 
 use crate::{Deps, router};
 
 /// How much longer than one request may take the whole drain may take.
 const DRAIN_MARGIN: Duration = Duration::from_secs(5);
+/// What a connection may buffer: it keeps it for as long as it is open, and thousands of devices keep theirs open.
+const CONNECTION_BUFFER_BYTES: usize = 16 * 1_024;
+/// How long a request's head may take to come in. A connection that is idle between two requests is closed by it too.
+const HEAD_WITHIN: Duration = Duration::from_secs(75);
+/// After a connection could not be taken (too many open files): others end meanwhile.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
 
 /// Serves until `stop` is done; then says "not ready" and takes no new writes, finishes what is under way, and closes the
 /// store. Returns when nothing is left to lose.
@@ -18,31 +33,58 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let (store, config, drain) = (deps.store.clone(), deps.config.clone(), deps.drain.clone());
-    let (begun, drain_begun) = oneshot::channel();
-    let listener = listener.tap_io(|stream| {
-        // Answers are single small writes: waiting for more to send only adds delay.
-        let _ = stream.set_nodelay(true);
-    });
-    let serving = axum::serve(listener, router(deps)).with_graceful_shutdown(async move {
+    let router = router(deps);
+    let open = GracefulShutdown::new();
+    let stopped = async {
         stop.await;
         tracing::info!("stopping: no new writes; requests under way are finished");
         drain.begin();
-        let _ = begun.send(());
         sleep(config.drain_notice).await;
+    };
+    tokio::select! {
+        () = accept(&listener, &router, &open) => {}
+        () = stopped => {}
+    }
+    drop(listener);
+    if tokio::time::timeout(config.request_timeout + DRAIN_MARGIN, open.shutdown()).await.is_err() {
+        tracing::warn!("some connections did not end in time and are cut off");
+    }
+    store.close().await.map_err(io::Error::other)
+}
+
+/// Takes connections, for ever.
+async fn accept(listener: &TcpListener, router: &Router, open: &GracefulShutdown) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => answer(stream, router.clone(), open),
+            Err(error) if is_of_the_connection(&error) => {}
+            Err(error) => {
+                tracing::error!(%error, "a connection could not be taken");
+                sleep(ACCEPT_AGAIN).await;
+            }
+        }
+    }
+}
+
+/// Answers the requests of a connection until it ends.
+fn answer(stream: TcpStream, router: Router, open: &GracefulShutdown) {
+    // Answers are single small writes: waiting for more to send only adds delay.
+    let _ = stream.set_nodelay(true);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN)
+        .max_buf_size(CONNECTION_BUFFER_BYTES)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let connection = open.watch(connection);
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "a connection broke off");
+        }
     });
-    let too_long = async {
-        if drain_begun.await.is_err() {
-            std::future::pending::<()>().await;
-        }
-        sleep(config.drain_notice + config.request_timeout + DRAIN_MARGIN).await;
-    };
-    let ended = tokio::select! {
-        ended = serving.into_future() => ended,
-        () = too_long => {
-            tracing::warn!("some connections did not end in time and are cut off");
-            Ok(())
-        }
-    };
-    let closed = store.close().await.map_err(io::Error::other);
-    ended.and(closed)
+}
+
+/// The other side gave up before it was taken: nothing is wrong here.
+fn is_of_the_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }

@@ -12,6 +12,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
+    checkpoints::Checkpoints,
     core::Core,
     error::{Fallible, Fault},
     lock::Lock,
@@ -67,13 +68,14 @@ impl Runner {
         let (writes, waiting_writes) = mpsc::channel(waiting_max.get());
         let (reads, waiting_reads) = mpsc::channel(waiting_max.get());
         let waiting_reads = Arc::new(Mutex::new(waiting_reads));
+        let checkpoints = Checkpoints::start(path, &core.conn)?;
         let mut threads = Vec::new();
         for conn in connections {
             let waiting = Arc::clone(&waiting_reads);
             threads.push(spawn("ginti-read", move || read_loop(&conn, &waiting))?);
         }
-        let running =
-            Running { readers: threads, writer: spawn("ginti-write", move || write_loop(core, lock, waiting_writes))? };
+        let work = move || write_loop(core, lock, waiting_writes, checkpoints);
+        let running = Running { readers: threads, writer: spawn("ginti-write", work)? };
         let queues = Queues { writes, reads };
         Ok(Self::Threads(Threads { queues: Mutex::new(Some(queues)), running: Mutex::new(Some(running)) }))
     }
@@ -179,7 +181,7 @@ impl Stopping {
     }
 }
 
-fn write_loop(mut core: Core, lock: Lock, mut waiting: mpsc::Receiver<Write>) {
+fn write_loop(mut core: Core, lock: Lock, mut waiting: mpsc::Receiver<Write>, mut checkpoints: Checkpoints) {
     while let Some(first) = waiting.blocking_recv() {
         let mut weight = first.weight();
         let mut group = vec![first];
@@ -190,7 +192,9 @@ fn write_loop(mut core: Core, lock: Lock, mut waiting: mpsc::Receiver<Write>) {
             group.push(next);
         }
         commit_group(&mut core, group);
+        checkpoints.committed(&core.conn);
     }
+    drop(checkpoints);
     if let Err((_, error)) = core.conn.close() {
         tracing::error!(%error, "the database could not be closed");
     }
@@ -214,7 +218,7 @@ fn snapshot<T>(conn: &Connection, work: impl FnOnce(&Connection) -> Fallible<T>)
     Ok(value)
 }
 
-fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Fallible<JoinHandle<()>> {
+pub(crate) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Fallible<JoinHandle<()>> {
     thread::Builder::new()
         .name(name.to_owned())
         .spawn(body)

@@ -5,6 +5,7 @@
 //! log's snapshots, never blocked by the writer. What the jobs do is in `core`, which knows of no threads; with
 //! [`Executor::Inline`] it runs on the caller's own.
 
+mod checkpoints;
 mod copies;
 mod core;
 mod error;

@@ -54,6 +54,15 @@ pub(crate) fn create_private(path: &Path) -> Fallible<()> {
     }
 }
 
+/// A connection that only folds the log back into the file.
+pub(crate) fn open_folder(path: &Path) -> Fallible<Connection> {
+    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    conn.pragma_update(None, "wal_autocheckpoint", 0)?;
+    conn.pragma_update(None, "cache_size", -1_024)?;
+    Ok(conn)
+}
+
 /// A connection that only reads, undisturbed by the writer.
 pub(crate) fn open_reader(path: &Path) -> Fallible<Connection> {
     let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;

@@ -1,10 +1,27 @@
 //! Receipts: what is answered for each item of a batch.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use ginti_types::{ItemSeqId, Outcome, ReceiptItem, Stamp};
 
 use crate::{Import, ImportItem, Refusal};
+
+fn row(item: &ImportItem) -> Option<&str> {
+    match item {
+        ImportItem::Count { item, .. } => Some(item.as_str()),
+        ImportItem::Refused(refusal) => refusal.import_item_seq_id.as_deref(),
+    }
+}
+
+/// Whether a row is named more than once.
+pub fn has_repeated_rows(items: &[ImportItem]) -> bool {
+    // Devices name them in order.
+    let is_in_order = items.windows(2).all(|pair| row(&pair[0]) < row(&pair[1]));
+    !is_in_order && {
+        let mut seen = HashSet::with_capacity(items.len());
+        !items.iter().filter_map(row).all(|row| seen.insert(row))
+    }
+}
 
 /// Each answer tells what held after its own item. Where a batch names a row again, its last answer is true of all.
 pub fn settle_repeated_rows(items: &mut [ReceiptItem]) {

@@ -13,7 +13,7 @@ mod model;
 mod reasons;
 mod record;
 
-pub use answers::{all_applied, answer, is_all_applied, refused, settle_repeated_rows};
+pub use answers::{all_applied, answer, has_repeated_rows, is_all_applied, refused, settle_repeated_rows};
 pub use async_trait::async_trait;
 pub use decision::{Arrived, Candidate, Decision};
 pub use entry::{Entries, Entry, entries, outcome_number};

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use smol_str::SmolStr;
 
 use crate::limits::{ID_CHARS_MAX, PRODUCT_IDENTIFIER_CHARS_MAX};
 
@@ -35,14 +36,14 @@ macro_rules! text_id {
     ($($(#[$doc:meta])* $name:ident, $max:expr;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(String);
+        pub struct $name(SmolStr);
 
         impl $name {
             /// Checks and takes the text as it stands: nothing is trimmed or folded.
-            pub fn new(text: impl Into<String>) -> Result<Self, IdError> {
-                let text = text.into();
-                check(&text, $max)?;
-                Ok(Self(text))
+            pub fn new(text: impl AsRef<str>) -> Result<Self, IdError> {
+                let text = text.as_ref();
+                check(text, $max)?;
+                Ok(Self(SmolStr::new(text)))
             }
 
             /// The id's text.
@@ -65,7 +66,7 @@ macro_rules! text_id {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                Self::new(String::deserialize(deserializer)?).map_err(de::Error::custom)
+                deserializer.deserialize_str(Text(|text: &str| Self::new(text)))
             }
         }
     )*};
@@ -94,9 +95,27 @@ text_id! {
     ProductIdentifier, PRODUCT_IDENTIFIER_CHARS_MAX;
 }
 
+/// Reads a text where it lies: a batch has hundreds of ids, and most are short enough to need no memory of their own.
+struct Text<F>(F);
+
+impl<T, F: FnOnce(&str) -> Result<T, IdError>> de::Visitor<'_> for Text<F> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        (self.0)(text).map_err(E::custom)
+    }
+}
+
 fn check(text: &str, max: usize) -> Result<(), IdError> {
     if text.is_empty() {
         return Err(IdError::Empty { max });
+    }
+    if text.len() <= max && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return Ok(());
     }
     let chars = text.chars().count();
     if chars > max {
@@ -148,7 +167,7 @@ impl Serialize for BatchId {
 
 impl<'de> Deserialize<'de> for BatchId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
+        deserializer.deserialize_str(Text(Self::parse))
     }
 }
 

@@ -113,9 +113,7 @@ pub(super) async fn take(
         for line in lines {
             let item = match line {
                 Line::Refused(refusal, row) => refused(refusal, row.and_then(|row| rows.held(member, row.as_str()))),
-                Line::Count { item, stamp, entry, is_plain }
-                    if is_plain && held.contains(&(member.place.session, item.as_str().to_owned())) =>
-                {
+                Line::Count { item, stamp, entry, is_plain } if is_plain && held.includes(member, item) => {
                     batch.keep(&entry)?;
                     answer(item, Outcome::Applied, Some(stamp))
                 }
@@ -133,13 +131,24 @@ pub(super) async fn take(
     Ok(taken)
 }
 
-/// Lets plain counts hold where they are newer than what does: the rows in which they do now. A row that is not written is
-/// locked all the same.
-async fn hold_newer(
-    transaction: &Transaction<'_>,
-    members: &[Member<'_>],
-    lines: &Lines<'_>,
-) -> Fallible<HashSet<Row>> {
+/// The plain counts that have come to hold.
+enum HeldNow {
+    /// Nearly always.
+    All,
+    In(HashSet<Row>),
+}
+
+impl HeldNow {
+    fn includes(&self, member: &Member<'_>, item: &ItemSeqId) -> bool {
+        match self {
+            Self::All => member.takes_counts,
+            Self::In(rows) => rows.contains(&(member.place.session, item.as_str().to_owned())),
+        }
+    }
+}
+
+/// Lets plain counts hold where they are newer than what does. A row that is not written is locked all the same.
+async fn hold_newer(transaction: &Transaction<'_>, members: &[Member<'_>], lines: &Lines<'_>) -> Fallible<HeldNow> {
     let mut plain = Vec::new();
     for (member, lines) in members.iter().zip(&lines.of_members) {
         for line in lines {
@@ -152,7 +161,7 @@ async fn hold_newer(
         }
     }
     if plain.is_empty() {
-        return Ok(HashSet::new());
+        return Ok(HeldNow::All);
     }
     // In the rows' order, so that two transactions never wait for each other.
     plain.sort_unstable();
@@ -160,15 +169,22 @@ async fn hold_newer(
                SELECT * FROM UNNEST($1::bigint[], $2::text[], $3::bigint[], $4::bigint[])
                ON CONFLICT (session_key, item_seq) DO UPDATE
                    SET revision = excluded.revision, device_key = excluded.device_key
-                   WHERE excluded.revision > item.revision
-               RETURNING session_key, item_seq";
+                   WHERE excluded.revision > item.revision";
     let sessions: Vec<_> = plain.iter().map(|row| row.0).collect();
     let items: Vec<_> = plain.iter().map(|row| row.1).collect();
     let revisions: Vec<_> = plain.iter().map(|row| row.2).collect();
     let devices: Vec<_> = plain.iter().map(|row| row.3).collect();
-    let statement = transaction.prepare_cached(sql).await?;
-    let rows = transaction.query(&statement, &[&sessions, &items, &revisions, &devices]).await?;
-    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 4] = [&sessions, &items, &revisions, &devices];
+    let written = transaction.execute(&transaction.prepare_cached(sql).await?, &parameters).await?;
+    if usize::try_from(written) == Ok(plain.len()) {
+        return Ok(HeldNow::All);
+    }
+    // A plain count's stamp has never come before: it holds only if it came to hold just now.
+    let sql = "SELECT item.session_key, item.item_seq
+               FROM UNNEST($1::bigint[], $2::text[], $3::bigint[], $4::bigint[]) AS given (session_key, item_seq, revision, device_key)
+               JOIN item USING (session_key, item_seq, revision, device_key)";
+    let rows = transaction.query(&transaction.prepare_cached(sql).await?, &parameters).await?;
+    Ok(HeldNow::In(rows.iter().map(|row| (row.get(0), row.get(1))).collect()))
 }
 
 fn candidate<'a>(member: &Member<'_>, item: &'a ItemSeqId, stamp: &'a Stamp) -> Candidate<'a> {
@@ -295,7 +311,7 @@ async fn load_records(
     transaction: &Transaction<'_>,
     members: &[Member<'_>],
     lines: &Lines<'_>,
-    held: &HashSet<Row>,
+    held: &HeldNow,
 ) -> Fallible<Vec<Vec<Record>>> {
     let mut records: Vec<_> = members.iter().map(|_| Vec::new()).collect();
     for (number, member) in members.iter().enumerate() {
@@ -331,12 +347,10 @@ impl<'a> Lines<'a> {
         &'b self,
         number: usize,
         member: &'b Member<'_>,
-        held: &'b HashSet<Row>,
+        held: &'b HeldNow,
     ) -> impl Iterator<Item = &'b Line<'a>> {
         self.of_members[number].iter().filter(|line| match line {
-            Line::Count { item, is_plain: true, .. } => {
-                !held.contains(&(member.place.session, item.as_str().to_owned()))
-            }
+            Line::Count { item, is_plain: true, .. } => !held.includes(member, item),
             _ => true,
         })
     }
@@ -354,7 +368,7 @@ impl Rows {
         transaction: &Transaction<'_>,
         members: &[Member<'_>],
         lines: &Lines<'_>,
-        held: &HashSet<Row>,
+        held: &HeldNow,
     ) -> Fallible<Self> {
         let mut asked = HashSet::new();
         for (number, member) in members.iter().enumerate() {

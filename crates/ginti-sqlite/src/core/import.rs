@@ -1,11 +1,13 @@
 //! Taking a batch: the order of decisions of [`Import`], and what they write.
 
+use std::sync::LazyLock;
+
 use ginti_store::{
-    Candidate, Decision, Entry, Import, ImportItem, Imported, Refusal, answer, outcome_number, refused,
-    settle_repeated_rows,
+    Candidate, Decision, Entry, Import, ImportItem, Imported, Refusal, answer, has_repeated_rows, outcome_number,
+    refused, settle_repeated_rows,
 };
 use ginti_types::{DeviceId, ItemSeqId, Outcome, Receipt, ReceiptItem, Revision, SessionStatus, Stamp, UserLoginId};
-use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     Core,
@@ -54,11 +56,9 @@ impl Core {
             device,
             people: vec![(import.access.user.clone(), Some(sender))],
             arrival: Arrival::new(first_seq, import.now, sender),
-            hold_newer: self.conn.prepare_cached(HOLD_IF_NEWER)?,
         };
-        let mut items = import.items.iter().map(|item| taking.take(item)).collect::<Fallible<Vec<_>>>()?;
-        let arrival = taking.end();
-        settle_repeated_rows(&mut items);
+        let items = taking.take_all()?;
+        let arrival = taking.arrival;
         if arrival.insert(&self.conn, session, device.key, &import.batch_id)? {
             self.appended = Some(arrival.next_seq() - 1);
         }
@@ -91,11 +91,33 @@ impl Core {
     }
 }
 
-/// Of two counts of one row the higher revision holds; equal ones are for [`Taking::decide`].
-const HOLD_IF_NEWER: &str = "
-    INSERT INTO item (session_key, item_seq, revision, device_key) VALUES (?1, ?2, ?3, ?4)
-    ON CONFLICT DO UPDATE SET revision = excluded.revision, device_key = excluded.device_key
-    WHERE excluded.revision > item.revision";
+/// Of two counts of one row the higher revision holds; equal ones are for [`Taking::decide`]. A statement for so many rows
+/// at once costs less than half of as many statements: largest first, and one row at last.
+static HOLD_IF_NEWER: LazyLock<[(usize, String); 3]> = LazyLock::new(|| {
+    [25, 5, 1].map(|size| {
+        let row = |at: usize| format!("(?1, ?{}, ?{}, ?2)", 2 * at + 3, 2 * at + 4);
+        let rows: Vec<_> = (0..size).map(row).collect();
+        let sql = format!(
+            "INSERT INTO item (session_key, item_seq, revision, device_key) VALUES {}
+             ON CONFLICT DO UPDATE SET revision = excluded.revision, device_key = excluded.device_key
+             WHERE excluded.revision > item.revision",
+            rows.join(", ")
+        );
+        (size, sql)
+    })
+});
+
+/// How many rows it changed.
+fn execute_on(conn: &Connection, sql: &str, keys: (i64, i64), rows: &[(ItemSeqId, u64)]) -> Fallible<usize> {
+    let mut statement = conn.prepare_cached(sql)?;
+    statement.raw_bind_parameter(1, keys.0)?;
+    statement.raw_bind_parameter(2, keys.1)?;
+    for (at, (item, revision)) in rows.iter().enumerate() {
+        statement.raw_bind_parameter(2 * at + 3, item.as_str())?;
+        statement.raw_bind_parameter(2 * at + 4, *revision)?;
+    }
+    Ok(statement.raw_execute()?)
+}
 
 /// A batch on its way in.
 struct Taking<'a> {
@@ -110,47 +132,86 @@ struct Taking<'a> {
     people: Vec<(UserLoginId, Option<i64>)>,
     /// What goes into history.
     arrival: Arrival,
-    hold_newer: CachedStatement<'a>,
+}
+
+/// An item on its way: what it says, or why it was refused already.
+enum Step<'a> {
+    Count {
+        candidate: Candidate<'a>,
+        entry: Entry<'a>,
+        /// Nearly always: it is newer than all that came from its device, and what holds in its row decides alone.
+        may_apply: bool,
+    },
+    Refused(ReceiptItem),
 }
 
 impl Taking<'_> {
-    fn end(self) -> Arrival {
-        self.arrival
+    /// Takes the items together, or one after the other where a row is named twice: each then sees the one before.
+    fn take_all(&mut self) -> Fallible<Vec<ReceiptItem>> {
+        let items = &self.import.items;
+        let mut answers = Vec::with_capacity(items.len());
+        if has_repeated_rows(items) {
+            for item in items {
+                self.take(std::slice::from_ref(item), &mut answers)?;
+            }
+            settle_repeated_rows(&mut answers);
+        } else {
+            self.take(items, &mut answers)?;
+        }
+        Ok(answers)
     }
 
-    fn take(&mut self, item: &ImportItem) -> Fallible<ReceiptItem> {
-        let import = self.import;
-        let (item, revision, content) = match item {
-            ImportItem::Count { item, revision, content } => (item, *revision, content),
-            ImportItem::Refused(refusal) => {
+    /// Takes items of different rows.
+    fn take(&mut self, items: &[ImportItem], answers: &mut Vec<ReceiptItem>) -> Fallible<()> {
+        let stamps: Vec<_> = items.iter().map(|item| self.stamp(item)).collect();
+        let steps = items.iter().zip(&stamps).map(|(item, stamp)| self.step(item, stamp.as_ref()));
+        let steps = steps.collect::<Fallible<Vec<_>>>()?;
+        let mut held = self.hold_if_newer(&steps)?.into_iter();
+        for step in steps {
+            answers.push(match step {
+                Step::Refused(answer) => answer,
+                Step::Count { candidate, entry, may_apply } if may_apply && held.next() == Some(true) => {
+                    self.arrival.add(&entry)?;
+                    answer(candidate.item, Outcome::Applied, Some(candidate.stamp.clone()))
+                }
+                Step::Count { candidate, entry, .. } => self.decide(&candidate, &entry)?,
+            });
+        }
+        Ok(())
+    }
+
+    fn stamp(&self, item: &ImportItem) -> Option<Stamp> {
+        let ImportItem::Count { revision, .. } = item else { return None };
+        Some(Stamp { revision: *revision, device_id: self.import.device_id.clone() })
+    }
+
+    fn step<'b>(&mut self, item: &'b ImportItem, stamp: Option<&'b Stamp>) -> Fallible<Step<'b>> {
+        let (item, revision, content, stamp) = match (item, stamp) {
+            (ImportItem::Count { item, revision, content }, Some(stamp)) => (item, *revision, content, stamp),
+            (ImportItem::Count { .. }, None) => return Err(corrupt("a count without a stamp")),
+            (ImportItem::Refused(refusal), _) => {
                 let item = refusal.import_item_seq_id.as_ref().and_then(|text| ItemSeqId::new(text.as_str()).ok());
                 let held = item.map(|item| self.held(&item)).transpose()?.flatten();
-                return Ok(refused(refusal.clone(), held));
+                return Ok(Step::Refused(refused(refusal.clone(), held)));
             }
         };
-        let counted_by = match &content.counted_by_user_login_id {
-            None => None,
-            Some(user) => match self.seen_here(user)? {
-                Some(key) => Some(key),
-                None => return Ok(refused(Refusal::attribution_not_allowed(item, user), self.held(item)?)),
-            },
-        };
-        let stamp = Stamp { revision, device_id: import.device_id.clone() };
+        let user = content.counted_by_user_login_id.as_ref();
+        let counted_by = user.map(|user| self.seen_here(user)).transpose()?.flatten();
+        if let Some(stranger) = user.filter(|_| counted_by.is_none()) {
+            let held = self.held(item)?;
+            return Ok(Step::Refused(refused(Refusal::attribution_not_allowed(item, stranger), held)));
+        }
         let entry = Entry::arriving(item, revision, content, counted_by, Outcome::Applied);
         let candidate = Candidate {
             item,
-            stamp: &stamp,
+            stamp,
             believed_to: self.device.believed_to,
-            now: import.now,
+            now: self.import.now,
             takes_counts: self.takes_counts,
         };
-        // Nearly every count is newer than all that came from its device, and than what holds in its row: one statement.
-        let may_apply = revision.get() > self.device.newest && self.takes_counts;
-        if may_apply && candidate.ahead(import.now).is_none() && self.hold_if_newer(&entry)? {
-            self.arrival.add(&entry)?;
-            return Ok(answer(item, Outcome::Applied, Some(stamp)));
-        }
-        self.decide(&candidate, &entry)
+        let is_new = revision.get() > self.device.newest;
+        let may_apply = is_new && self.takes_counts && candidate.ahead(self.import.now).is_none();
+        Ok(Step::Count { candidate, entry, may_apply })
     }
 
     /// Any other: by what holds and what history says.
@@ -186,10 +247,34 @@ impl Taking<'_> {
         }
     }
 
-    /// Makes the entry hold in its row if it has the highest revision there; whether it does now.
-    fn hold_if_newer(&mut self, entry: &Entry<'_>) -> Fallible<bool> {
-        let values = params![self.session, entry.item, entry.revision, self.device.key];
-        Ok(self.hold_newer.execute(values)? > 0)
+    /// Makes those hold that may and have the highest revision in their row; of each that may, whether it holds now.
+    fn hold_if_newer(&mut self, steps: &[Step<'_>]) -> Fallible<Vec<bool>> {
+        let may = |step: &Step<'_>| match step {
+            Step::Count { candidate, entry, may_apply: true } => Some((candidate.item.clone(), entry.revision)),
+            _ => None,
+        };
+        let rows: Vec<_> = steps.iter().filter_map(may).collect();
+        let mut are_held = Vec::with_capacity(rows.len());
+        let mut rest = rows.as_slice();
+        for (size, sql) in HOLD_IF_NEWER.iter() {
+            while rest.len() >= *size {
+                let (now, later) = rest.split_at(*size);
+                rest = later;
+                let changed = execute_on(self.conn, sql, (self.session, self.device.key), now)?;
+                if changed == *size || *size == 1 {
+                    are_held.resize(are_held.len() + size, changed == *size);
+                    continue;
+                }
+                // Some did not: a stamp that has never come before holds only if it came to hold just now.
+                for (item, revision) in now {
+                    let held = self.held(item)?;
+                    are_held.push(held.is_some_and(|held| {
+                        held.revision.get() == *revision && held.device_id == self.import.device_id
+                    }));
+                }
+            }
+        }
+        Ok(are_held)
     }
 
     /// Makes the entry hold in its row.

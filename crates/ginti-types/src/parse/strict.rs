@@ -12,7 +12,9 @@ use crate::{
 };
 
 pub(super) fn parse(body: &[u8]) -> Option<ParsedBatch> {
-    let batch: StrictBatch = serde_json::from_slice(body).ok()?;
+    // Checked as a whole: text by text takes longer.
+    let body = std::str::from_utf8(body).ok()?;
+    let batch: StrictBatch = serde_json::from_str(body).ok()?;
     if batch.items.0.iter().any(|item| item.product_id.is_none() && item.product_identifier.is_none()) {
         return None;
     }
