@@ -34,6 +34,12 @@ impl Batcher {
         text(&self.inner.count(parse(input)?)?)
     }
 
+    /// A code that nobody knew is a product.
+    #[wasm_bindgen(js_name = matchProduct)]
+    pub fn match_product(&self, input: &str) -> Result<String, JsError> {
+        text(&self.inner.match_product(parse(input)?))
+    }
+
     /// Sends a refused row again.
     pub fn retry(&self, input: &str) -> Result<String, JsError> {
         text(&self.inner.retry(parse(input)?))

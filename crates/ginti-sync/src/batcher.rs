@@ -5,12 +5,14 @@
 mod absorb;
 mod count;
 mod identity;
+mod matching;
 mod plan;
 mod settle;
 
 pub use absorb::{Absorb, Absorbed, RemoteItem};
 pub use count::{Count, CountError, CountIn, Counted, NewRow, Retried, Retry, SignedIn, TriedAgain};
 pub use identity::{Adopted, Announced, NewDevice, NewDeviceIn};
+pub use matching::MatchIn;
 pub use plan::{Handed, HandedOver, HandoverFailed, HandoverReleased, Plan, PlanIn, Send, Trigger};
 pub use settle::{Seen, SeenOut, Settle, Settled, Unconfirm, Unconfirmed};
 

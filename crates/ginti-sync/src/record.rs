@@ -224,6 +224,8 @@ pub enum ScanKind {
     Set,
     /// Took back an earlier one.
     Undo,
+    /// Said which product an unknown code is. Changes no quantity.
+    Match,
 }
 
 /// One journal entry. Append-only.

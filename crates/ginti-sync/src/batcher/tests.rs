@@ -542,3 +542,26 @@ fn records_survive_the_way_through_javascript() {
         assert_eq!(serde_json::from_str::<crate::record::DeliveryRecord>(&json).unwrap(), page.deliveries[&id]);
     }
 }
+
+#[test]
+fn a_matched_row_keeps_its_count_and_its_counter_and_goes_out_again() {
+    let mut page = Page::new(1);
+    let row = page.scan("apple");
+    let before = page.items[&row].clone();
+    page.now = page.now.after(5_000);
+    let matched = page.machine.match_product(MatchIn {
+        now: page.now,
+        device: page.device.clone(),
+        item: before.clone(),
+        product_id: ginti_types::ProductId::new("pear").unwrap(),
+        is_requested: None,
+        matched_by_user_login_id: ginti_types::UserLoginId::new("lead").unwrap(),
+    });
+    assert_eq!(matched.item.product_id.as_ref().map(ginti_types::ProductId::as_str), Some("pear"));
+    assert_eq!(matched.item.import_item_seq_id, before.import_item_seq_id, "moved, not doubled");
+    assert_eq!((matched.item.quantity, matched.item.counted_at), (before.quantity, before.counted_at));
+    assert_eq!(matched.item.counted_by_user_login_id, before.counted_by_user_login_id);
+    assert!(matched.item.revision > before.revision);
+    assert_eq!(matched.item.truth, Truth::Saved);
+    assert_eq!((matched.scan.before, matched.scan.after), (before.quantity, before.quantity));
+}
