@@ -84,10 +84,22 @@ impl Device {
                 if element.is_displayed().await.unwrap_or(false) {
                     return Ok(Some(element));
                 }
+                // Further down on the page: the driver does not look into what scrolls.
+                let scrolled = element.scroll_into_view().await;
+                if scrolled.is_ok() && element.is_displayed().await.unwrap_or(false) {
+                    return Ok(Some(element));
+                }
             }
             Ok(None)
         })
         .await
+    }
+
+    /// Gives a file to a file field, which itself is never seen.
+    pub async fn attach(&self, test_id: &str, path: &Path) -> Result<()> {
+        self.find(&format!("{test_id}-label")).await?;
+        let field = self.driver().find(By::Css(format!("[data-testid=\"{test_id}\"]"))).await?;
+        Ok(field.send_keys(path.to_string_lossy()).await?)
     }
 
     /// Whether something of that test id is shown now.

@@ -240,6 +240,7 @@ async fn signing_out_in_one_tab_ends_counting_in_the_other() -> Result<()> {
     let second = driver.new_tab().await?;
     driver.switch_to_window(second).await?;
     device.open("/").await?;
+    device.press("device").await?;
     device.press("sign-out").await?;
     device.find("username").await?;
     driver.switch_to_window(first).await?;

@@ -1,9 +1,9 @@
 //! The [`Store`] trait: each method on a connection of the pool, in a transaction where it takes more than one statement.
 
 use ginti_store::{
-    Access, AssignmentPage, Catalogue, DemoMark, DeviceSeen, Facility, HistoryEntry, Import, Imported, ItemPage,
-    Ledger, Login, NewRefreshToken, NewSession, NewUser, ProductPage, RefreshRotation, SessionSummary, Store,
-    StoreError, User, async_trait,
+    Access, AssignmentPage, Catalogue, DemoMark, DeviceReport, DeviceSeen, Facility, HistoryEntry, Import, Imported,
+    ItemPage, Ledger, Login, NewRefreshToken, NewSession, NewUser, ProductPage, RefreshRotation, Reported,
+    SessionDevice, SessionEvent, SessionSummary, SessionUpdate, SessionUpdated, Store, StoreError, User, async_trait,
 };
 use ginti_types::{DeviceId, Epoch, ItemSeqId, SessionId, SessionStatus, TenantId, Timestamp, UserLoginId};
 use tokio::sync::watch;
@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::{
     PostgresStore, catalogue,
     error::{Fallible, Fault, corrupt},
-    get, items, keys, people, schema, sessions, tokens,
+    get, items, keys, people, schema, sessions, standing, tokens,
 };
 
 /// Runs it in a transaction: all or nothing.
@@ -48,6 +48,31 @@ impl Store for PostgresStore {
 
     async fn session(&self, access: &Access, session: &SessionId) -> Result<Option<SessionSummary>, StoreError> {
         Ok(sessions::session(&**get(&self.pool).await?, access, session).await?)
+    }
+
+    async fn update_session(
+        &self,
+        access: &Access,
+        session: &SessionId,
+        update: SessionUpdate,
+    ) -> Result<SessionUpdated, StoreError> {
+        in_transaction!(self, transaction => standing::update_session(&*transaction, access, session, &update))
+    }
+
+    async fn session_devices(
+        &self,
+        access: &Access,
+        session: &SessionId,
+    ) -> Result<Option<Vec<SessionDevice>>, StoreError> {
+        in_transaction!(self, transaction => standing::session_devices(&*transaction, access, session))
+    }
+
+    async fn session_events(
+        &self,
+        access: &Access,
+        session: &SessionId,
+    ) -> Result<Option<Vec<SessionEvent>>, StoreError> {
+        Ok(standing::session_events(&**get(&self.pool).await?, access, session).await?)
     }
 
     async fn items(
@@ -140,6 +165,17 @@ impl Store for PostgresStore {
         }
     }
 
+    async fn report_device(&self, access: &Access, report: DeviceReport) -> Result<Reported, StoreError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.try_report_device(access, &report).await {
+                Err(fault) if fault.is_conflict() && tries < 5 => {}
+                done => return Ok(done?),
+            }
+        }
+    }
+
     async fn set_device_revoked(&self, tenant: &TenantId, device: &DeviceId, revoked: bool) -> Result<(), StoreError> {
         in_transaction!(self, transaction => people::set_device_revoked(&*transaction, tenant, device, revoked))
     }
@@ -199,6 +235,16 @@ impl Store for PostgresStore {
 }
 
 impl PostgresStore {
+    async fn try_report_device(&self, access: &Access, report: &DeviceReport) -> Fallible<Reported> {
+        let mut client = get(&self.pool).await?;
+        let tenant = keys::need_tenant(&**client, &access.tenant).await?;
+        let person = self.keys.person(&**client, tenant, &access.user).await?;
+        let transaction = client.transaction().await?;
+        let reported = standing::report_device(&*transaction, tenant, person, access, report).await?;
+        transaction.commit().await?;
+        Ok(reported)
+    }
+
     async fn try_see_device(&self, tenant: &TenantId, seen: &DeviceSeen) -> Fallible<()> {
         let mut client = get(&self.pool).await?;
         // Made for itself: what is remembered must not be rolled back.

@@ -77,6 +77,7 @@ async fn demo(
     let people = [
         ("counter", "Asha Counter", Role::Counter),
         ("counter2", "Ben Counter", Role::Counter),
+        ("lead", "Leo Lead", Role::Lead),
         ("manager", "Mira Manager", Role::Manager),
         ("admin", "Ada Admin", Role::Admin),
     ];

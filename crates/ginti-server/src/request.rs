@@ -5,5 +5,5 @@ mod json;
 mod params;
 
 pub(crate) use body::{discard, read};
-pub(crate) use json::{Json, OptionalJson};
+pub(crate) use json::{Json, OptionalJson, parse};
 pub(crate) use params::{Params, Segments};

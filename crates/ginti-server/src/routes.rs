@@ -9,6 +9,7 @@ mod openapi;
 mod page;
 mod products;
 mod sessions;
+mod standing;
 
 use axum::Router;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -33,10 +34,15 @@ fn table() -> OpenApiRouter<Deps> {
         .routes(routes!(auth::me)) //                          GET  /auth/me
         // /maarg/poorti/InventoryCountImport
         .routes(routes!(import::import, sessions::list)) //    POST, GET
-        .routes(routes!(sessions::one)) //                     GET  …/{id}
+        .routes(routes!(sessions::one, standing::update)) //   GET, PUT …/{id}
         .routes(routes!(items::list)) //                       GET  …/{id}/items
         .routes(routes!(items::history)) //                    GET  …/{id}/items/{itemId}/history
         .routes(routes!(assignments::list)) //                 GET  …/{id}/assignments
+        .routes(routes!(standing::devices)) //                 GET  …/{id}/devices
+        .routes(routes!(standing::colleagues)) //              GET  …/{id}/colleagues
+        .routes(routes!(standing::events)) //                  GET  …/{id}/events
+        // /maarg/poorti/CourierStatus
+        .routes(routes!(standing::report)) //                  POST
         // /maarg/poorti/Products
         .routes(routes!(products::list)) //                    GET
         // operators

@@ -134,6 +134,8 @@ pub struct Problem {
     /// The receipt of all items, when some of a batch's items were refused.
     #[schema(nullable = false)]
     pub receipt: Option<Receipt>,
+    /// Of a session that cannot be handed in: its devices, as `…/devices` lists them.
+    pub devices: Option<Vec<serde_json::Value>>,
 }
 
 /// One thing wrong in a body.

@@ -13,6 +13,7 @@ pub(crate) mod ledger;
 pub(crate) mod people;
 pub(crate) mod receipts;
 pub(crate) mod sessions;
+pub(crate) mod standing;
 pub(crate) mod tokens;
 
 use std::time::Duration;

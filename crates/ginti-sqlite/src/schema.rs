@@ -10,7 +10,8 @@ use crate::error::{Fallible, Fault};
 /// "GINT": tells our files from other programs' SQLite files.
 const APPLICATION_ID: i32 = 0x4749_4e54;
 /// Each brings the schema to the next version, the first one to [`FIRST`]; they never change once released.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_start.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../migrations/0001_start.sql"), include_str!("../migrations/0002_standing.sql")];
 /// The version of the first schema. Lower ones were tried out before any release, with other tables.
 const FIRST: u32 = 2;
 
@@ -177,6 +178,21 @@ mod tests {
         migrate(&mut conn).unwrap();
         assert_eq!(dump(&conn), first);
         assert_eq!(first.0, i64::from(FIRST) - 1 + i64::try_from(MIGRATIONS.len()).unwrap());
+    }
+
+    #[test]
+    fn a_database_of_the_first_schema_is_brought_up_to_date() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ginti.db");
+        let mut conn = open_writer(&path, None).unwrap();
+        conn.execute_batch(MIGRATIONS[0]).unwrap();
+        conn.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        conn.pragma_update(None, "user_version", FIRST).unwrap();
+        conn.execute_batch("INSERT INTO meta (name, value) VALUES ('kept', x'01')").unwrap();
+        migrate(&mut conn).unwrap();
+        conn.prepare("SELECT assigned_to, submitted FROM session").unwrap();
+        let kept: i64 = conn.query_row("SELECT count(*) FROM meta WHERE name = 'kept'", [], |row| row.get(0)).unwrap();
+        assert_eq!(kept, 1);
     }
 
     #[test]

@@ -1,16 +1,16 @@
 //! The [`Store`] trait over the core: each method a job, with what it needs owned by it.
 
 use ginti_store::{
-    Access, AssignmentPage, Catalogue, DemoMark, DeviceSeen, Facility, HistoryEntry, Import, Imported, ItemPage,
-    Ledger, Login, NewRefreshToken, NewSession, NewUser, ProductPage, RefreshRotation, SessionSummary, Store,
-    StoreError, User, async_trait,
+    Access, AssignmentPage, Catalogue, DemoMark, DeviceReport, DeviceSeen, Facility, HistoryEntry, Import, Imported,
+    ItemPage, Ledger, Login, NewRefreshToken, NewSession, NewUser, ProductPage, RefreshRotation, Reported,
+    SessionDevice, SessionEvent, SessionSummary, SessionUpdate, SessionUpdated, Store, StoreError, User, async_trait,
 };
 use ginti_types::{DeviceId, Epoch, ItemSeqId, SessionId, SessionStatus, TenantId, Timestamp, UserLoginId};
 use tokio::sync::watch;
 
 use crate::{
     SqliteStore,
-    core::{catalogue, items, ledger, people, sessions},
+    core::{catalogue, items, ledger, people, sessions, standing},
 };
 
 #[async_trait]
@@ -35,6 +35,39 @@ impl Store for SqliteStore {
     async fn session(&self, access: &Access, session: &SessionId) -> Result<Option<SessionSummary>, StoreError> {
         let (access, session) = (access.clone(), session.clone());
         self.runner.read(move |conn| sessions::session(conn, &access, &session)).await
+    }
+
+    async fn update_session(
+        &self,
+        access: &Access,
+        session: &SessionId,
+        update: SessionUpdate,
+    ) -> Result<SessionUpdated, StoreError> {
+        let (access, session) = (access.clone(), session.clone());
+        self.runner.write(1, move |core| core.update_session(&access, &session, &update)).await
+    }
+
+    async fn session_devices(
+        &self,
+        access: &Access,
+        session: &SessionId,
+    ) -> Result<Option<Vec<SessionDevice>>, StoreError> {
+        let (access, session) = (access.clone(), session.clone());
+        self.runner.read(move |conn| standing::session_devices(conn, &access, &session)).await
+    }
+
+    async fn session_events(
+        &self,
+        access: &Access,
+        session: &SessionId,
+    ) -> Result<Option<Vec<SessionEvent>>, StoreError> {
+        let (access, session) = (access.clone(), session.clone());
+        self.runner.read(move |conn| standing::session_events(conn, &access, &session)).await
+    }
+
+    async fn report_device(&self, access: &Access, report: DeviceReport) -> Result<Reported, StoreError> {
+        let access = access.clone();
+        self.runner.write(1 + report.sessions.len(), move |core| core.report_device(&access, &report)).await
     }
 
     async fn items(

@@ -20,6 +20,7 @@ pub mod people;
 pub mod receipts;
 mod reference;
 pub mod sessions;
+pub mod standing;
 pub mod tokens;
 mod world;
 
@@ -92,6 +93,12 @@ macro_rules! conformance_tests {
             sessions::assignments_are_paged_by_sequence_id
             sessions::numbers_of_a_summary_follow_the_counts
             sessions::a_session_needs_its_facility
+            standing::a_device_is_complete_when_the_server_has_what_it_said
+            standing::a_session_is_handed_in_complete_or_by_name
+            standing::the_device_that_hands_in_states_what_it_counted
+            standing::a_session_moves_as_its_roles_allow
+            standing::a_session_is_given_to_a_colleague
+            standing::a_report_reaches_what_its_sender_may_see
             tokens::a_token_rotates_along_its_family
             tokens::within_the_grace_a_token_is_exchanged_again
             tokens::after_the_grace_reuse_revokes_the_family

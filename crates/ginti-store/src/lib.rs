@@ -12,6 +12,7 @@ mod error;
 mod model;
 mod reasons;
 mod record;
+mod standing;
 
 pub use answers::{all_applied, answer, has_repeated_rows, is_all_applied, refused, settle_repeated_rows};
 pub use async_trait::async_trait;
@@ -25,6 +26,10 @@ pub use model::{
 };
 
 pub use record::Record;
+pub use standing::{
+    DeviceReport, DeviceRows, DeviceStanding, Reported, Said, SessionDevice, SessionEvent, SessionUpdate,
+    SessionUpdated, Statement, left_behind, may_move,
+};
 use tokio::sync::watch;
 
 use ginti_types::{DeviceId, Epoch, FacilityId, ItemSeqId, SessionId, SessionStatus, TenantId, Timestamp, UserLoginId};
@@ -48,6 +53,29 @@ pub trait Store: Send + Sync + 'static {
     async fn sessions(&self, access: &Access) -> Result<Vec<SessionSummary>, StoreError>;
     /// One session, if `access` may see it.
     async fn session(&self, access: &Access, session: &SessionId) -> Result<Option<SessionSummary>, StoreError>;
+    /// Moves a session to another status, or gives it to somebody, with every check in the same transaction as the change: a
+    /// session is handed in only if everything that its devices say they counted is here, or somebody answers for it.
+    async fn update_session(
+        &self,
+        access: &Access,
+        session: &SessionId,
+        update: SessionUpdate,
+    ) -> Result<SessionUpdated, StoreError>;
+    /// The devices that took part in a session. `None` if `access` may not see it.
+    async fn session_devices(
+        &self,
+        access: &Access,
+        session: &SessionId,
+    ) -> Result<Option<Vec<SessionDevice>>, StoreError>;
+    /// What happened to a session, newest first. `None` if `access` may not see it.
+    async fn session_events(
+        &self,
+        access: &Access,
+        session: &SessionId,
+    ) -> Result<Option<Vec<SessionEvent>>, StoreError>;
+    /// Keeps what a device says of itself, in the place of what it said before. Sessions that `access` may not see are passed
+    /// over.
+    async fn report_device(&self, access: &Access, report: DeviceReport) -> Result<Reported, StoreError>;
     /// Rows of a session whose count changed after the cursor, in ledger order; late counts are listed too, marked so.
     /// `None` if `access` may not see the session.
     async fn items(

@@ -141,6 +141,12 @@ pub struct SessionSummary {
     pub items_counted: u64,
     /// Rows on its list.
     pub items_requested: u64,
+    /// Whose work it is; none for anybody's who may see it.
+    pub assigned_to: Option<UserLoginId>,
+    /// That person's name.
+    pub assigned_name: Option<String>,
+    /// When it was handed in.
+    pub submitted: Option<Timestamp>,
 }
 
 /// A session to make, with its list.

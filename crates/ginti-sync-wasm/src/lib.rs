@@ -40,6 +40,11 @@ impl Batcher {
         text(&self.inner.match_product(parse(input)?))
     }
 
+    /// What this device says of a session.
+    pub fn manifest(&self, input: &str) -> Result<String, JsError> {
+        text(&self.inner.manifest(&parse(input)?))
+    }
+
     /// Sends a refused row again.
     pub fn retry(&self, input: &str) -> Result<String, JsError> {
         text(&self.inner.retry(parse(input)?))

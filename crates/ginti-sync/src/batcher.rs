@@ -5,6 +5,7 @@
 mod absorb;
 mod count;
 mod identity;
+mod manifest;
 mod matching;
 mod plan;
 mod settle;
@@ -12,6 +13,7 @@ mod settle;
 pub use absorb::{Absorb, Absorbed, RemoteItem};
 pub use count::{Count, CountError, CountIn, Counted, NewRow, Retried, Retry, SignedIn, TriedAgain};
 pub use identity::{Adopted, Announced, NewDevice, NewDeviceIn};
+pub use manifest::{ManifestIn, Stated};
 pub use matching::MatchIn;
 pub use plan::{Handed, HandedOver, HandoverFailed, HandoverReleased, Plan, PlanIn, Send, Trigger};
 pub use settle::{Seen, SeenOut, Settle, Settled, Unconfirm, Unconfirmed};

@@ -7,6 +7,7 @@
 mod batch;
 mod id;
 pub mod limits;
+mod manifest;
 mod merge;
 mod parse;
 mod problem;
@@ -21,6 +22,7 @@ pub use id::{
     BatchId, DeviceId, Epoch, FacilityId, IdError, ItemSeqId, LocationSeqId, ProductId, ProductIdentifier, SessionId,
     TenantId, UserLoginId,
 };
+pub use manifest::Manifest;
 pub use merge::{Verdict, merge};
 pub use parse::{ItemRefusal, ParsedBatch, ParsedItem, parse_batch};
 pub use problem::{Code, FieldError, Problem};

@@ -24,6 +24,9 @@ pub struct Problem {
     /// The receipt of all items, when some of the batch's items were refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<Receipt>,
+    /// Of a session that cannot be handed in: its devices, each with how it stands.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<serde_json::Value>,
 }
 
 impl Problem {
@@ -37,6 +40,7 @@ impl Problem {
             code: code.as_str().to_owned(),
             errors: Vec::new(),
             receipt: None,
+            devices: Vec::new(),
         }
     }
 
@@ -119,6 +123,10 @@ codes! {
     UnsupportedEncoding = "unsupported-encoding", 415, "The body's encoding is not accepted";
     /// The same batch id with other content.
     BatchIdReused = "batch-id-reused", 409, "The batch id was used for other content";
+    /// A session cannot be handed in: something that a device counted has not arrived.
+    SessionIncomplete = "session-incomplete", 409, "Something has not arrived";
+    /// A session cannot go from where it stands to where it was to be moved.
+    StatusNotAllowed = "status-not-allowed", 409, "Not from this status";
     /// Some items of the batch were refused; the others are stored.
     ItemsRefused = "items-refused", 422, "Some counts were refused";
     /// No token.

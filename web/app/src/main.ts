@@ -7,9 +7,12 @@ import '@ionic/vue/css/normalize.css'
 import '@ionic/vue/css/structure.css'
 import './theme.css'
 import App from './App.vue'
+import { useOwnLanguage } from './i18n'
+import { listenForInstall } from './model/install'
 import { registerWorker } from './model/updates'
 import { router } from './router'
 
 const app = createApp(App).use(IonicVue, { mode: 'md' }).use(router)
-void router.isReady().then(() => app.mount('#app'))
+listenForInstall()
+void Promise.all([router.isReady(), useOwnLanguage()]).then(() => app.mount('#app'))
 registerWorker()

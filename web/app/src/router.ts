@@ -10,6 +10,8 @@ export const router = createRouter({
     { path: '/sign-in', component: () => import('./pages/SignInPage.vue') },
     { path: '/sessions', component: () => import('./pages/SessionsPage.vue') },
     { path: '/sessions/:id', component: () => import('./pages/CountingPage.vue'), props: true },
+    { path: '/sessions/:id/journal', component: () => import('./pages/JournalPage.vue'), props: true },
+    { path: '/device', component: () => import('./pages/DevicePage.vue') },
     { path: '/:rest(.*)*', redirect: '/sessions' },
   ],
 })

@@ -2,6 +2,7 @@
 // and the courier that delivers counts.
 
 import { installCourier, type CourierScope } from '@ginti/courier/worker'
+import { version } from '../package.json'
 import { cleanupOutdatedCaches, createHandlerBoundToURL, matchPrecache, precacheAndRoute } from 'workbox-precaching'
 import { NavigationRoute, registerRoute } from 'workbox-routing'
 
@@ -26,7 +27,7 @@ precacheAndRoute(manifest)
 cleanupOutdatedCaches()
 registerRoute(new NavigationRoute(createHandlerBoundToURL('index.html'), { denylist: SERVER_ROUTES }))
 
-installCourier(scope, { wasm: machinesFromCache })
+installCourier(scope, { wasm: machinesFromCache, version })
 
 scope.addEventListener('activate', (event) => event.waitUntil(scope.clients.claim()))
 scope.addEventListener('message', (event) => {

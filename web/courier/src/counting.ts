@@ -3,7 +3,7 @@
 
 import { codeKeys } from './codes.js'
 import { withReopen, type ProductRecord, type TenantDatabase } from './db.js'
-import type { BatcherCalls, Count, ItemRecord, ScanRecord } from './machine.js'
+import type { BatcherCalls, Count, DeviceRecord, ItemRecord, ScanRecord } from './machine.js'
 import type { BatcherMachine } from './machines.js'
 
 /** What to count. `importItemSeqId` names a row; without it the device's own row of the product is found or made. */
@@ -13,6 +13,8 @@ export interface CountRequest {
   /** What was scanned or typed; required for a product that is not known. */
   productIdentifier: string | null
   importItemSeqId?: string
+  /** Where it lies: a product has a row for each place. */
+  locationSeqId?: string | null
   count: Count
 }
 
@@ -34,15 +36,51 @@ export class Counting {
     return this.once(() => this.decide(request))
   }
 
-  /** Takes back the newest scan of the session that has not been taken back; null when there is none. */
-  undo(inventoryCountImportId: string): Promise<Counted | null> {
+  /** Several counts that belong together: all of them or none. */
+  countAll(requests: CountRequest[]): Promise<Counted[]> {
+    return this.inTransaction(async () => {
+      const counted: Counted[] = []
+      for (const request of requests) counted.push(await this.decide(request))
+      return counted
+    })
+  }
+
+  /** Takes back the newest scan of the session that has not been taken back, or the one that is named; null when there is none. */
+  undo(inventoryCountImportId: string, scanId?: number): Promise<Counted | null> {
     return this.once(async () => {
-      const scan = await this.lastStanding(inventoryCountImportId)
+      const scan = await this.standing(inventoryCountImportId, scanId)
       if (!scan) return null
       const { importItemSeqId, before, after, productIdentifier } = scan
       const count: Count = { kind: 'undo', before, after }
-      return this.decide({ inventoryCountImportId, importItemSeqId, productId: null, productIdentifier, count })
+      return this.decide({ inventoryCountImportId, importItemSeqId, productId: null, productIdentifier, count }, scan.scanId)
     })
+  }
+
+  /** Says which product an unknown code is. Its row moves there as it is: nothing is added up, nothing doubled. */
+  match(inventoryCountImportId: string, importItemSeqId: string, productId: string): Promise<Counted> {
+    return this.once(async () => {
+      const { database } = this
+      const device = await this.identity()
+      const item = await database.items.get([inventoryCountImportId, importItemSeqId])
+      if (!item) throw new Error('This row is not on this device any more.')
+      const isRequested = await this.isRequested(inventoryCountImportId, productId)
+      const input = { now: Date.now(), device, item, productId, isRequested, matchedByUserLoginId: this.userLoginId }
+      return this.put(this.batcher.call('matchProduct', input))
+    })
+  }
+
+  /** The product that a code was matched to in this session, though the catalogue does not know the code. */
+  async matchedProduct(inventoryCountImportId: string, code: string): Promise<ProductRecord | null> {
+    const { items, products } = this.database
+    const rows = items.where('[inventoryCountImportId+productIdentifier]').equals([inventoryCountImportId, code])
+    const row = await withReopen(this.database, () => rows.filter(({ productId }) => productId !== null).first())
+    return row?.productId ? ((await products.get(row.productId)) ?? null) : null
+  }
+
+  /** What was done in a session, newest first. */
+  journal(inventoryCountImportId: string, limit: number): Promise<ScanRecord[]> {
+    const { scans } = this.database
+    return withReopen(this.database, () => scans.where('inventoryCountImportId').equals(inventoryCountImportId).reverse().limit(limit).toArray())
   }
 
   /** Sends a refused row again as it is. */
@@ -82,10 +120,8 @@ export class Counting {
     return byId ? [byId] : []
   }
 
-  private async decide(request: CountRequest): Promise<CountOut> {
-    const { database } = this
-    const [device, item] = await Promise.all([database.device(), this.rowFor(request)])
-    if (!device) throw new Error('This device has no identity yet. Sign in once while connected.')
+  private async decide(request: CountRequest, undoes?: number): Promise<CountOut> {
+    const [device, item] = await Promise.all([this.identity(), this.rowFor(request)])
     const row = item ? null : await this.newRow(request)
     const out = this.batcher.call('count', {
       now: Date.now(),
@@ -96,8 +132,20 @@ export class Counting {
       countedByUserLoginId: this.userLoginId,
       productIdentifier: request.productIdentifier,
     })
+    if (undoes !== undefined) out.scan.undoes = undoes
+    return this.put(out)
+  }
+
+  private async put(out: CountOut): Promise<CountOut> {
+    const { database } = this
     await Promise.all([database.scans.add(out.scan as ScanRecord & { scanId: number }), database.items.put(out.item), database.putDevice(out.device)])
     return out
+  }
+
+  private async identity(): Promise<DeviceRecord> {
+    const device = await this.database.device()
+    if (!device) throw new Error('This device has no identity yet. Sign in once while connected.')
+    return device
   }
 
   private async rowFor(request: CountRequest): Promise<ItemRecord | null> {
@@ -107,31 +155,39 @@ export class Counting {
     const rows = productId
       ? items.where('[inventoryCountImportId+productId]').equals([session, productId])
       : items.where('[inventoryCountImportId+productIdentifier]').equals([session, productIdentifier ?? ''])
-    const isOurs = (row: ItemRecord) => row.own && row.locationSeqId === null && (productId !== null || row.productId === null)
+    const place = request.locationSeqId ?? null
+    const isOurs = (row: ItemRecord) => row.own && row.locationSeqId === place && (productId !== null || row.productId === null)
     return (await rows.filter(isOurs).first()) ?? null
   }
 
   private async newRow(request: CountRequest): Promise<NonNullable<BatcherCalls['count']['in']['row']>> {
-    const { inventoryCountImportId, productId, productIdentifier } = request
-    const session = await this.database.sessions.get(inventoryCountImportId)
-    let isRequested: 'Y' | 'N' | null = null
-    if (session?.purposeType === 'DIRECTED_COUNT') {
-      const asked = productId && (await this.database.assignments.where({ inventoryCountImportId, productId }).count())
-      isRequested = asked ? 'Y' : 'N'
-    }
-    return { inventoryCountImportId, productId, productIdentifier, isRequested, locationSeqId: null }
+    const { inventoryCountImportId, productId, productIdentifier, locationSeqId = null } = request
+    const isRequested = await this.isRequested(inventoryCountImportId, productId)
+    return { inventoryCountImportId, productId, productIdentifier, isRequested, locationSeqId }
   }
 
-  /** Undo is last in, first out: each undo cancels the newest scan below it. */
-  private async lastStanding(inventoryCountImportId: string): Promise<ScanRecord | null> {
+  /** Whether the list asks for it; null where there is no list. */
+  private async isRequested(inventoryCountImportId: string, productId: string | null): Promise<'Y' | 'N' | null> {
+    const { sessions, assignments } = this.database
+    const session = await sessions.get(inventoryCountImportId)
+    if (session?.purposeType !== 'DIRECTED_COUNT') return null
+    const asked = productId && (await assignments.where({ inventoryCountImportId, productId }).count())
+    return asked ? 'Y' : 'N'
+  }
+
+  /** A scan that has not been taken back: the newest, or the one that is named. An undo that names nothing cancels the newest below it. */
+  private async standing(inventoryCountImportId: string, scanId?: number): Promise<ScanRecord | null> {
+    const takenBack = new Set<number>()
     let undone = 0
     let standing: ScanRecord | null = null
     const journal = this.database.scans.where('inventoryCountImportId').equals(inventoryCountImportId).reverse()
     await journal
       .until((scan) => {
-        if (scan.kind === 'undo') undone += 1
+        if (scan.kind === 'undo' && scan.undoes !== undefined) takenBack.add(scan.undoes)
+        else if (scan.kind === 'undo') undone += 1
+        else if (scan.kind === 'match' || takenBack.has(scan.scanId)) return false
         else if (undone > 0) undone -= 1
-        else standing = scan
+        else if (scanId === undefined || scan.scanId === scanId) standing = scan
         return standing !== null
       })
       .each(() => undefined)

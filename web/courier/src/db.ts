@@ -28,6 +28,10 @@ export interface SessionRecord {
   createdDate: string
   itemsCounted: number
   itemsRequested: number | null
+  /** Whose work it is; null: anybody's of the store. */
+  assignedUserLoginId: string | null
+  assignedUserName: string | null
+  submittedDate: string | null
 }
 
 /** One product a directed count asks for. */

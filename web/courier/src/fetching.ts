@@ -7,10 +7,9 @@ import type { ItemRecord, RemoteItem } from './machine.js'
 import type { BatcherMachine } from './machines.js'
 import { COUNT_IMPORTS } from './messages.js'
 import { cursorKey, unconfirmCounted } from './planning.js'
-import type { TokenSource } from './tokens.js'
+import { FetchError, type Requests } from './requests.js'
 
 const PAGE = 500
-const TIMEOUT_MS = 30_000
 /** A list that is this many pages long is not a list. */
 const PAGES_MAX = 2_000
 
@@ -44,28 +43,17 @@ export interface FetchingHost {
   epochChanged(): void
 }
 
-/** The server did not give what was asked; `code` is its stable word for why. */
-export class FetchError extends Error {
-  constructor(
-    readonly code: string,
-    detail: string,
-  ) {
-    super(detail)
-  }
-}
-
 export class Fetching {
   constructor(
     private readonly database: TenantDatabase,
     private readonly batcher: BatcherMachine,
-    private readonly tokens: TokenSource,
+    private readonly requests: Requests,
     private readonly host: FetchingHost,
-    private readonly baseUrl: string,
   ) {}
 
   /** The sessions one may see. */
   async sessions(): Promise<void> {
-    const answer = await this.get<Seen & { items: SessionRecord[] }>(COUNT_IMPORTS)
+    const answer = await this.requests.get<Seen & { items: SessionRecord[] }>(COUNT_IMPORTS)
     await this.seen(answer)
     const { sessions, items } = this.database
     await withReopen(this.database, () =>
@@ -86,7 +74,7 @@ export class Fetching {
       const from = await this.position(inventoryCountImportId)
       const { after } = from
       const path = `${COUNT_IMPORTS}/${encodeURIComponent(inventoryCountImportId)}/items?after=${after}&limit=${PAGE}`
-      const answer = await this.get<ItemsPage>(path)
+      const answer = await this.requests.get<ItemsPage>(path)
       if (!isEpochSettled && from.epoch !== answer.epoch) {
         // This cursor is not the end of the ledger: only the list of sessions says where that is.
         isEpochSettled = true
@@ -110,7 +98,7 @@ export class Fetching {
     for (let page = 0; page < PAGES_MAX; page++) {
       const after = encodeURIComponent(listed.at(-1)?.importItemSeqId ?? '')
       const path = `${COUNT_IMPORTS}/${encodeURIComponent(inventoryCountImportId)}/assignments?after=${after}&limit=${PAGE}`
-      const { items } = await this.get<{ items: { importItemSeqId: string; productId: string }[] }>(path)
+      const { items } = await this.requests.get<{ items: { importItemSeqId: string; productId: string }[] }>(path)
       if (items.length === 0) break
       listed.push(...items.map(({ importItemSeqId, productId }) => ({ inventoryCountImportId, importItemSeqId, productId })))
     }
@@ -130,7 +118,7 @@ export class Fetching {
     let after = ''
     for (let page = 0; page < PAGES_MAX; page++) {
       const path = `/maarg/poorti/Products?after=${encodeURIComponent(after)}&limit=${PAGE}`
-      const answer = await this.get<{ items: Omit<ProductRecord, 'codes' | 'text'>[]; total: number; next: string | null }>(path)
+      const answer = await this.requests.get<{ items: Omit<ProductRecord, 'codes' | 'text'>[]; total: number; next: string | null }>(path)
       await withReopen(this.database, () => products.bulkPut(answer.items.map(searchable)))
       for (const { productId } of answer.items) kept.add(productId)
       this.host.progress({ what: 'catalogue', done: kept.size, total: answer.total })
@@ -194,31 +182,6 @@ export class Fetching {
     if (!changed) return
     this.host.changed(changed)
     this.host.epochChanged()
-  }
-
-  /** One refresh of the token, then one more try; everything else is the caller's to repeat. */
-  private async get<T>(path: string): Promise<T> {
-    let response = await this.ask(path)
-    if (response.status === 401 && (await this.tokens.refresh(TIMEOUT_MS)).result === 'ok') response = await this.ask(path)
-    const body = (await response.json().catch(() => null)) as (T & { code?: string; detail?: string }) | null
-    if (!response.ok || !body) {
-      throw new FetchError(body?.code ?? 'unexpected', body?.detail ?? `The server answered ${response.status} without saying why.`)
-    }
-    return body
-  }
-
-  private async ask(path: string): Promise<Response> {
-    if (!this.tokens.current()) await this.tokens.refresh(TIMEOUT_MS)
-    const token = this.tokens.current()
-    if (token && token.realm !== this.database.tenantId) {
-      throw new FetchError('other-tenant', 'Someone of another company has signed in on this device. What is shown is what was last seen here.')
-    }
-    const headers: Record<string, string> = token ? { Authorization: `Bearer ${token.accessToken}` } : {}
-    try {
-      return await fetch(this.baseUrl + path, { headers, cache: 'no-store', signal: AbortSignal.timeout(TIMEOUT_MS) })
-    } catch {
-      throw new FetchError('offline', 'The server cannot be reached. What is shown is what this device last saw.')
-    }
   }
 }
 

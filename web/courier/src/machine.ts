@@ -62,7 +62,9 @@ export interface ScanRecord {
   scanId?: number
   inventoryCountImportId: string
   importItemSeqId: string
-  kind: 'add' | 'subtract' | 'set' | 'undo'
+  kind: 'add' | 'subtract' | 'set' | 'undo' | 'match'
+  /** Of an undo: the entry it took back. The host's own note. */
+  undoes?: number
   before: number
   after: number
   revision: number
@@ -124,6 +126,16 @@ export interface BatcherCalls {
       productIdentifier: string | null
     }
     out: { device: DeviceRecord; item: ItemRecord; scan: ScanRecord }
+  }
+  /** A code that nobody knew is a product: the row moves there with its count and its counter. */
+  matchProduct: {
+    in: { now: number; device: DeviceRecord; item: ItemRecord; productId: string; isRequested: 'Y' | 'N' | null; matchedByUserLoginId: string }
+    out: { device: DeviceRecord; item: ItemRecord; scan: ScanRecord }
+  }
+  /** What this device says of a session: all rows whose present count is its own, unsent ones too. */
+  manifest: {
+    in: { device: DeviceRecord; items: ItemRecord[] }
+    out: { itemCount: number; digest: string; unsent: number; oldestUnsentAt: number | null }
   }
   /** Takes back, cuts, or waits. `saved`: items with truth 'saved' (at most 2,000, oldest revision first); `open`: deliveries in state 'cut', 'custody' or 'answered', and `heldItems`: items with truth 'sending'.
    *  Put `device`, `items`, `deliveries` in the same transaction, then hand over each of `sends`. `wakeAt`: call again then with 'tick' (null: nothing to wait for). */

@@ -5,16 +5,22 @@ import { tenantDatabase, theDeviceDatabase, withReopen, type ProductRecord, type
 import { Counting, type Counted, type CountRequest } from './counting.js'
 import { Drain } from './drain.js'
 import { Fetching, type Progress } from './fetching.js'
-import type { ItemRecord, Trigger, WakeCause } from './machine.js'
+import type { ItemRecord, ScanRecord, Trigger, WakeCause } from './machine.js'
 import { BatcherMachine, entropy, loadMachines, type WasmSource } from './machines.js'
 import { COUNT_IMPORTS, CUSTODY_HEADER, openChannel, REALM_HEADER, type Broadcast, type ToWorker } from './messages.js'
 import { Planning } from './planning.js'
+import { Requests } from './requests.js'
+import { Standing, type Details, type Submitted } from './standing.js'
+import { exportUnsent, restoreUnsent, type Restored, type UnsentFile } from './transfer.js'
 import type { Token, TokenSource } from './tokens.js'
 
 export { isGtin, looksLikeCode, codeKeys, productKeys, checkDigit } from './codes.js'
 export { tenantDatabase, theDeviceDatabase, withReopen } from './db.js'
 export type { AssignmentRecord, ProductRecord, SessionRecord, TenantDatabase, User } from './db.js'
-export { FetchError, type Progress } from './fetching.js'
+export type { Progress } from './fetching.js'
+export { FetchError } from './requests.js'
+export { Standing, type Colleague, type Details, type SessionDevice, type Submitted } from './standing.js'
+export { TransferError, type Restored, type UnsentFile } from './transfer.js'
 export type { Counted, CountRequest } from './counting.js'
 export type * from './machine.js'
 export { SignInError, Tokens, type Token, type TokenSource, type TokenEvent } from './tokens.js'
@@ -22,6 +28,9 @@ export { Wedge, type Typed } from './wedge.js'
 
 const POKE_EVERY_MS = 15_000
 const WORKER_ANSWERS_WITHIN_MS = 10_000
+const WORKER_SAYS_WITHIN_MS = 2_000
+/** A session is handed in with what has arrived by then; what has not is then said. */
+const SUBMIT_WAITS_MS = 20_000
 /** A worker that has not stirred about a batch for so long may be broken: the page delivers beside it. */
 const WORKER_SILENT_MS = 90_000
 
@@ -35,6 +44,8 @@ export interface CourierPageOptions {
   baseUrl?: string
   batcherConfig?: object
   courierConfig?: object
+  /** What the server is told of this installation beside how its counts stand: version, browser, storage. */
+  details?: () => Promise<Details>
 }
 
 /** What listeners hear. */
@@ -59,6 +70,8 @@ export class CourierPage {
   private readonly counting: Counting
   private readonly planning: Planning
   private readonly fetching: Fetching
+  /** What the server is told of this device, and what it says of a session's devices. */
+  readonly standing: Standing
   private readonly drain: Drain
   private readonly channel = openChannel()
   private readonly listeners = new Map<keyof CourierPageEvents, Set<(value: never) => void>>()
@@ -80,16 +93,17 @@ export class CourierPage {
       refetch: (session) => void this.refreshSession(session).catch(() => undefined),
       changed,
     })
+    const requests = new Requests(tenantId, tokens, baseUrl)
+    this.standing = new Standing(this.database, batcher, requests, options.details ?? (() => Promise.resolve({})))
     this.fetching = new Fetching(
       this.database,
       batcher,
-      tokens,
+      requests,
       {
         changed,
         progress: (progress) => this.emit('progress', progress),
         epochChanged: () => void this.planning.plan('online'),
       },
-      baseUrl,
     )
     this.drain = new Drain({ tokens, ready: () => loadMachines(() => options.wasm), courierConfig: options.courierConfig })
   }
@@ -111,6 +125,7 @@ export class CourierPage {
     this.channel.close()
     this.planning.stop()
     this.drain.stop()
+    this.standing.stop()
   }
 
   async count(request: CountRequest): Promise<Counted> {
@@ -119,8 +134,32 @@ export class CourierPage {
     return counted
   }
 
-  async undo(inventoryCountImportId: string): Promise<Counted | null> {
-    const counted = await this.counting.undo(inventoryCountImportId)
+  /** Several counts that belong together: all of them or none. */
+  async countAll(requests: CountRequest[]): Promise<Counted[]> {
+    const counted = await this.counting.countAll(requests)
+    this.dirtied(counted.map(({ item }) => item))
+    return counted
+  }
+
+  /** Says which product an unknown code is. */
+  async match(item: Pick<ItemRecord, 'inventoryCountImportId' | 'importItemSeqId'>, productId: string): Promise<Counted> {
+    const counted = await this.counting.match(item.inventoryCountImportId, item.importItemSeqId, productId)
+    this.dirtied([counted.item])
+    return counted
+  }
+
+  matchedProduct(inventoryCountImportId: string, code: string): Promise<ProductRecord | null> {
+    return this.counting.matchedProduct(inventoryCountImportId, code)
+  }
+
+  /** What was done in a session, newest first. */
+  journal(inventoryCountImportId: string, limit: number): Promise<ScanRecord[]> {
+    return this.counting.journal(inventoryCountImportId, limit)
+  }
+
+  /** Takes back the newest scan, or the one that is named. */
+  async undo(inventoryCountImportId: string, scanId?: number): Promise<Counted | null> {
+    const counted = await this.counting.undo(inventoryCountImportId, scanId)
     if (counted) this.dirtied([counted.item])
     return counted
   }
@@ -157,6 +196,32 @@ export class CourierPage {
     await this.planning.plan('online')
   }
 
+  /** Sends what is unsent, waits until all of the session is confirmed (or that takes too long), and hands it in. */
+  async submit(inventoryCountImportId: string, reason: string | null = null): Promise<Submitted> {
+    await this.planning.plan('submit')
+    await this.poke('manual')
+    const until = Date.now() + SUBMIT_WAITS_MS
+    const open = () =>
+      this.database.items.where('[inventoryCountImportId+truth]').anyOf([inventoryCountImportId, 'saved'], [inventoryCountImportId, 'sending']).count()
+    while ((await withReopen(this.database, open)) > 0 && Date.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, 250))
+      await this.planning.settle()
+    }
+    return this.standing.submit(inventoryCountImportId, reason)
+  }
+
+  /** Everything that the server has not confirmed, for a file. */
+  exportUnsent(): Promise<UnsentFile> {
+    return exportUnsent(this.database)
+  }
+
+  /** Takes counts from such a file, of this device or another. */
+  async restoreUnsent(text: string): Promise<Restored> {
+    const restored = await restoreUnsent(this.database, this.batcher, text)
+    this.dirtied(restored.taken)
+    return restored
+  }
+
   refreshSessions(): Promise<void> {
     return this.fetching.sessions()
   }
@@ -178,6 +243,18 @@ export class CourierPage {
     const lastError = errors.sort((a, b) => b.at - a.at)[0] ?? null
     const isPast = lastError && lastContactAt && lastError.at < lastContactAt
     return { lastContactAt, lastError: isPast ? null : lastError, gateClosed: courier?.gate === 'closed' }
+  }
+
+  /** The version of the worker in charge; null when there is none, or it does not answer. */
+  workerVersion(): Promise<string | null> {
+    const worker = globalThis.navigator?.serviceWorker?.controller
+    if (!worker) return Promise.resolve(null)
+    return new Promise((resolve) => {
+      const { port1, port2 } = new MessageChannel()
+      port1.onmessage = ({ data }: MessageEvent<{ version: string }>) => resolve(data.version || '?')
+      setTimeout(() => resolve(null), WORKER_SAYS_WITHIN_MS)
+      worker.postMessage({ type: 'ginti:ping' } satisfies ToWorker, [port2])
+    })
   }
 
   on<Name extends keyof CourierPageEvents>(name: Name, listener: (value: CourierPageEvents[Name]) => void): () => void {
@@ -275,6 +352,7 @@ export class CourierPage {
       this.emit('items', items)
     } else if (word.type === 'answered') {
       await this.planning.settle()
+      this.standing.reportSoon()
     }
     this.emit('status', undefined)
   }

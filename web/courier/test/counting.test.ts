@@ -88,6 +88,9 @@ describe('a scan', () => {
       dueDate: null,
       createdDate: '2026-11-22T08:00:00Z',
       itemsCounted: 0,
+      assignedUserLoginId: null,
+      assignedUserName: null,
+      submittedDate: null,
       itemsRequested: 1,
     })
     await database.assignments.put({ inventoryCountImportId: SESSION, importItemSeqId: 'A1', productId: 'P1' })
@@ -109,6 +112,18 @@ describe('undo', () => {
     expect((await counting.undo(SESSION))?.item).toMatchObject({ productId: 'P1', quantity: 0 })
     expect(await counting.undo(SESSION)).toBeNull()
   })
+
+  it('takes back the scan that is named, and the rest in its order', async () => {
+    const { counting, database } = await bench()
+    await scan(counting, 'P1', 2)
+    await scan(counting, 'P2', 3)
+    const [, first] = await counting.journal(SESSION, 10)
+    expect((await counting.undo(SESSION, first?.scanId))?.item).toMatchObject({ productId: 'P1', quantity: 0 })
+    expect(await counting.undo(SESSION, first?.scanId), 'once').toBeNull()
+    expect((await counting.undo(SESSION))?.item).toMatchObject({ productId: 'P2', quantity: 0 })
+    expect(await counting.undo(SESSION)).toBeNull()
+    expect(await database.scans.count(), 'nothing is erased').toBe(4)
+  })
 })
 
 describe('a code', () => {
@@ -124,5 +139,48 @@ describe('a code', () => {
     expect(await found('sku-2')).toEqual(['2'])
     expect(await found('6291041500213')).toEqual(['2', '3'])
     expect(await found('99999999')).toEqual([])
+  })
+})
+
+describe('a place', () => {
+  it('has a row of its own, and scans go where one counts', async () => {
+    const { counting, database } = await bench()
+    const at = (locationSeqId: string | null) =>
+      counting.count({ inventoryCountImportId: SESSION, productId: 'P1', productIdentifier: null, locationSeqId, count: { kind: 'add', quantity: 1 } })
+    const shelf = await at('Shelf 4')
+    await at(null)
+    const again = await at('Shelf 4')
+    expect(again.item).toMatchObject({ importItemSeqId: shelf.item.importItemSeqId, locationSeqId: 'Shelf 4', quantity: 2 })
+    expect(await database.items.count()).toBe(2)
+  })
+})
+
+describe('an unknown code', () => {
+  it('moves to the product it is matched to, and its next scan counts there too', async () => {
+    const { counting, database } = await bench()
+    await database.products.put({ productId: 'P1', productName: 'Lamp', sku: null, barcodes: [], codes: [], text: 'lamp' })
+    const own = await scan(counting, 'P1', 4)
+    const unknown = { inventoryCountImportId: SESSION, productId: null, productIdentifier: 'OLD-LABEL', count: { kind: 'add', quantity: 3 } as const }
+    const { item } = await counting.count(unknown)
+    expect(await counting.matchedProduct(SESSION, 'OLD-LABEL')).toBeNull()
+    const matched = await counting.match(SESSION, item.importItemSeqId, 'P1')
+    expect(matched.item).toMatchObject({ productId: 'P1', quantity: 3, truth: 'saved' })
+    const rows = await database.items.where({ inventoryCountImportId: SESSION }).toArray()
+    expect(rows.reduce((total, { quantity }) => total + quantity, 0), 'moved, not doubled').toBe(7)
+    expect((await counting.matchedProduct(SESSION, 'OLD-LABEL'))?.productId).toBe('P1')
+    expect((await counting.undo(SESSION))?.item.importItemSeqId, 'a match is no scan').toBe(item.importItemSeqId)
+    expect((await counting.undo(SESSION))?.item.importItemSeqId).toBe(own.importItemSeqId)
+  })
+})
+
+describe('counts that belong together', () => {
+  it('are written all or none', async () => {
+    const { counting, database } = await bench()
+    const zero = (productId: string) => ({ inventoryCountImportId: SESSION, productId, productIdentifier: null, count: { kind: 'set', quantity: 0 } as const })
+    const counted = await counting.countAll([zero('P1'), zero('P2')])
+    expect(counted.map(({ item }) => [item.productId, item.quantity])).toEqual([['P1', 0], ['P2', 0]])
+    const below = { ...zero('P3'), count: { kind: 'subtract', quantity: 1 } as const }
+    await expect(counting.countAll([zero('P4'), below])).rejects.toThrow()
+    expect(await database.items.count()).toBe(2)
   })
 })

@@ -44,7 +44,8 @@ impl<T: DeserializeOwned + Default> FromRequest<Deps> for OptionalJson<T> {
     }
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Answer<T> {
+/// From bytes that were read already.
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Answer<T> {
     serde_json::from_slice(bytes).map_err(|error| match error.classify() {
         Category::Data => {
             ProblemResponse::new(Code::FieldInvalid, format!("The body does not have the expected members: {error}."))

@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State};
 use ginti_store::{Ledger, SessionSummary};
-use ginti_types::{Epoch, FacilityId, Purpose, SessionId, SessionStatus, Timestamp};
+use ginti_types::{Epoch, FacilityId, Purpose, SessionId, SessionStatus, Timestamp, UserLoginId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -40,6 +40,13 @@ pub(super) struct SessionDto {
     items_counted: u64,
     /// Rows on its list.
     items_requested: u64,
+    /// Whose work it is; null: anybody's of the store.
+    #[schema(value_type = Option<String>)]
+    assigned_user_login_id: Option<UserLoginId>,
+    assigned_user_name: Option<String>,
+    /// When it was handed in.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    submitted_date: Option<Timestamp>,
 }
 
 /// Where the server stands: compare `epoch` and `ledgerSeq` with what you saw last to notice a wiped or restored server.
@@ -85,6 +92,9 @@ impl From<SessionSummary> for SessionDto {
             created_date: session.created,
             items_counted: summary.items_counted,
             items_requested: summary.items_requested,
+            assigned_user_login_id: summary.assigned_to,
+            assigned_user_name: summary.assigned_name,
+            submitted_date: summary.submitted,
         }
     }
 }
@@ -130,7 +140,12 @@ pub(super) async fn one(
     caller: Caller,
     Segments(id): Segments<String>,
 ) -> Answer<Json<SessionAnswerDto>> {
-    let summary = deps.store.session(&caller.access, &session_id(id)?).await?;
+    answer(&deps, &caller, &session_id(id)?).await
+}
+
+/// The session as it stands now.
+pub(super) async fn answer(deps: &Deps, caller: &Caller, session: &SessionId) -> Answer<Json<SessionAnswerDto>> {
+    let summary = deps.store.session(&caller.access, session).await?;
     let session = summary.ok_or_else(ProblemResponse::no_session)?.into();
     let standing = StandingDto::new(deps.store.ledger().await?, deps.now());
     Ok(Json(SessionAnswerDto { session, standing }))

@@ -13,4 +13,5 @@ mod openapi;
 mod problems;
 mod sessions;
 mod socket;
+mod standing;
 mod support;

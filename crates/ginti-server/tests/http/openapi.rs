@@ -70,7 +70,8 @@ async fn the_described_shapes_are_those_on_the_wire() {
     assert_eq!(members(&printed["items"][0]), described("ReceiptItem"));
 
     let error = FieldError { pointer: "/items/0".into(), code: "clock-skew".into(), detail: "Too far ahead.".into() };
-    let problem = Problem::new(Code::ItemsRefused, "One refused.").with_errors(vec![error]).with_receipt(receipt);
+    let mut problem = Problem::new(Code::ItemsRefused, "One refused.").with_errors(vec![error]).with_receipt(receipt);
+    problem.devices = vec![json!({})];
     let printed = serde_json::to_value(&problem).unwrap();
     assert_eq!(members(&printed), described("Problem"));
     assert_eq!(members(&printed["errors"][0]), described("FieldError"));

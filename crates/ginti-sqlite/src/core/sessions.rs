@@ -1,7 +1,9 @@
 //! Sessions, their lists and where they stand.
 
 use ginti_store::{Access, Assignment, AssignmentPage, NewSession, Session, SessionSummary, StoreError};
-use ginti_types::{FacilityId, ItemSeqId, ProductId, Purpose, SessionId, SessionStatus, TenantId, Timestamp};
+use ginti_types::{
+    FacilityId, ItemSeqId, ProductId, Purpose, SessionId, SessionStatus, TenantId, Timestamp, UserLoginId,
+};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
@@ -21,7 +23,10 @@ const SUMMARY: &str = "
     SELECT session.session_id, session.name, session.facility_id, facility.name, session.purpose, session.status,
         session.due, session.created,
         (SELECT count(*) FROM item WHERE item.session_key = session.session_key),
-        (SELECT count(*) FROM assignment WHERE assignment.session_key = session.session_key)";
+        (SELECT count(*) FROM assignment WHERE assignment.session_key = session.session_key),
+        session.assigned_to, session.submitted,
+        (SELECT account.name FROM account
+            WHERE account.tenant_key = session.tenant_key AND account.user_login_id = session.assigned_to)";
 
 pub(crate) fn sessions(conn: &Connection, access: &Access) -> Fallible<Vec<SessionSummary>> {
     let sql = format!("{SUMMARY} {ALLOWED} ORDER BY session.created, session.session_id");
@@ -141,6 +146,9 @@ fn summary(row: &Row<'_>) -> Fallible<SessionSummary> {
         facility_name: row.get(3)?,
         items_counted: row.get(8)?,
         items_requested: row.get(9)?,
+        assigned_to: row.get::<_, Option<String>>(10)?.map(UserLoginId::new).transpose().map_err(corrupt)?,
+        assigned_name: row.get(12)?,
+        submitted: row.get::<_, Option<i64>>(11)?.map(Timestamp::from_unix_ms),
     })
 }
 

@@ -6,9 +6,9 @@ use ginti_types::{DeviceId, Epoch, ItemSeqId, SessionId, SessionStatus, TenantId
 use tokio::sync::watch;
 
 use crate::{
-    Access, AssignmentPage, Catalogue, DemoMark, DeviceSeen, Facility, HistoryEntry, Import, Imported, ItemPage,
-    Ledger, Login, NewRefreshToken, NewSession, NewUser, ProductPage, RefreshRotation, SessionSummary, Store,
-    StoreError, User, async_trait,
+    Access, AssignmentPage, Catalogue, DemoMark, DeviceReport, DeviceSeen, Facility, HistoryEntry, Import, Imported,
+    ItemPage, Ledger, Login, NewRefreshToken, NewSession, NewUser, ProductPage, RefreshRotation, Reported,
+    SessionDevice, SessionEvent, SessionSummary, SessionUpdate, SessionUpdated, Store, StoreError, User, async_trait,
 };
 
 /// What happens to batches before a store.
@@ -43,6 +43,31 @@ impl<B: Between> Store for Behind<B> {
     }
     async fn session(&self, access: &Access, session: &SessionId) -> Result<Option<SessionSummary>, StoreError> {
         self.store.session(access, session).await
+    }
+    async fn update_session(
+        &self,
+        access: &Access,
+        session: &SessionId,
+        update: SessionUpdate,
+    ) -> Result<SessionUpdated, StoreError> {
+        self.store.update_session(access, session, update).await
+    }
+    async fn session_devices(
+        &self,
+        access: &Access,
+        session: &SessionId,
+    ) -> Result<Option<Vec<SessionDevice>>, StoreError> {
+        self.store.session_devices(access, session).await
+    }
+    async fn session_events(
+        &self,
+        access: &Access,
+        session: &SessionId,
+    ) -> Result<Option<Vec<SessionEvent>>, StoreError> {
+        self.store.session_events(access, session).await
+    }
+    async fn report_device(&self, access: &Access, report: DeviceReport) -> Result<Reported, StoreError> {
+        self.store.report_device(access, report).await
     }
     async fn items(
         &self,

@@ -548,7 +548,7 @@ fn a_matched_row_keeps_its_count_and_its_counter_and_goes_out_again() {
     let mut page = Page::new(1);
     let row = page.scan("apple");
     let before = page.items[&row].clone();
-    page.now = page.now.after(5_000);
+    page.now = Moment(page.now.0 + 5_000);
     let matched = page.machine.match_product(MatchIn {
         now: page.now,
         device: page.device.clone(),
@@ -564,4 +564,23 @@ fn a_matched_row_keeps_its_count_and_its_counter_and_goes_out_again() {
     assert!(matched.item.revision > before.revision);
     assert_eq!(matched.item.truth, Truth::Saved);
     assert_eq!((matched.scan.before, matched.scan.after), (before.quantity, before.quantity));
+}
+
+#[test]
+fn a_manifest_names_every_own_row_and_what_is_unsent() {
+    let mut page = Page::new(1);
+    let apple = page.scan("apple");
+    let first = page.items[&apple].revision;
+    page.items.get_mut(&apple).expect("counted").truth = Truth::Confirmed;
+    page.now = Moment(page.now.0 + 5_000);
+    let pear = page.scan("pear");
+    let theirs = ginti_types::ItemSeqId::new("other-1").unwrap();
+    let other = remote(&page, &theirs, "other-device", Revision::from_unix_ms(page.now.0), 5);
+    absorb(&mut page, vec![other]);
+    let input = ManifestIn { device: page.device.clone(), items: page.items.values().cloned().collect() };
+    let stated = page.machine.manifest(&input);
+    let second = page.items[&pear].revision;
+    let rows = [(pear.as_str(), second.get()), (apple.as_str(), first.get())];
+    assert_eq!(stated.manifest, ginti_types::Manifest::of(rows));
+    assert_eq!((stated.unsent, stated.oldest_unsent_at), (1, Some(second.unix_ms())));
 }

@@ -13,6 +13,9 @@ import {
 } from '@ginti/courier/page'
 import wasmUrl from '@ginti/courier/wasm?url'
 import { ref, shallowRef } from 'vue'
+import { installation } from './device'
+import { askToPersist } from './install'
+import { forgetCatalogue } from './search'
 
 const REFRESH_MS = 15_000
 
@@ -55,6 +58,7 @@ export async function signIn(username: string, password: string): Promise<void> 
   if (!isSame || !courier.value) await startCourier(user)
   if (!isKnown) await tokens.refresh(REFRESH_MS)
   await courier.value?.signedIn()
+  void askToPersist()
   void fetchEverything()
 }
 
@@ -81,6 +85,7 @@ export function fetchEverything(): Promise<void> {
       if (fetching?.page !== page) return
       fetching = null
       fetchError.value = trouble
+      forgetCatalogue()
     })
   fetching = { page, done }
   return done
@@ -88,7 +93,7 @@ export function fetchEverything(): Promise<void> {
 
 async function startCourier(user: User): Promise<void> {
   courier.value?.stop()
-  const page = await createCourierPage({ tenantId: user.tenantId, userLoginId: user.userLoginId, tokens, wasm: wasmUrl })
+  const page = await createCourierPage({ tenantId: user.tenantId, userLoginId: user.userLoginId, tokens, wasm: wasmUrl, details: () => installation(courier.value) })
   page.on('progress', (now) => (progress.value = now))
   courier.value = page
   profile.value = user

@@ -1,14 +1,15 @@
-// What the counting screen does: scans in their order, corrections, sending, and what it tells the person.
+// What the counting screen does: scans in their order, corrections, places, matching, sending, and what it tells the person.
 
-import { looksLikeCode, type CourierPage, type ItemRecord, type ProductRecord, type Status } from '@ginti/courier/page'
+import { looksLikeCode, type CourierPage, type CountRequest, type ItemRecord, type ProductRecord, type Status } from '@ginti/courier/page'
 import { actionSheetController } from '@ionic/vue'
-import { computed, ref, shallowRef } from 'vue'
+import { computed, reactive, ref, shallowRef } from 'vue'
 import type { Flash } from '../components/LastScan.vue'
+import { t } from '../i18n'
 import { courier } from './account'
+import { feedback, type Answer } from './feedback'
 import { ScanLine } from './scans'
 import { searchProducts } from './search'
 import { SessionModel, type Group } from './session'
-import { quantityText } from './words'
 
 const NOTICE_MS = 6_000
 const STATUS_AFTER_MS = 400
@@ -41,7 +42,15 @@ export function useCounting(id: string) {
   const status = shallowRef<Status | null>(null)
   const isSending = ref(false)
   const editing = ref<Editing | null>(null)
-  const line = new ScanLine((error) => say('error', `Not counted: ${error.message}`))
+  /** Where scans go; null: no place in particular. */
+  const place = ref<string | null>(null)
+  /** Products that others counted too, and the person has said what that means. */
+  const decided = reactive(new Set<string>())
+  const asksElsewhere = computed(() => last.value !== null && last.value.elsewhere > 0 && !decided.has(last.value.key))
+  const line = new ScanLine((error) => {
+    feedback('failed')
+    say('error', t('count.failed', { reason: error.message }))
+  })
   let stops: (() => void)[] = []
   let noticeTimer: ReturnType<typeof setTimeout> | undefined
   let statusTimer: ReturnType<typeof setTimeout> | undefined
@@ -89,7 +98,8 @@ export function useCounting(id: string) {
       const [found] = isNumber ? [] : await searchProducts(page, text)
       if (found) return countProduct(found, null)
       if (looksLikeCode(text) && /\d/.test(text)) return countCode(text, [])
-      say('unknown', `Nothing found for “${text}”.`)
+      feedback('failed')
+      say('unknown', t('count.notFound', { text }))
       return false
     })
   }
@@ -100,10 +110,13 @@ export function useCounting(id: string) {
 
   async function countCode(code: string, products: ProductRecord[]): Promise<boolean> {
     const [only] = products
-    if (!only) return countUnknown(code)
+    if (!only) {
+      const matched = await page.matchedProduct(id, code)
+      return matched ? countProduct(matched, code) : countUnknown(code)
+    }
     if (products.length === 1) return countProduct(only, code)
-    const chosen = await choose(code, products)
-    return chosen ? countProduct(chosen, code) : false
+    const picked = await choose(code, products)
+    return picked ? countProduct(picked, code) : false
   }
 
   async function countProduct(product: ProductRecord, code: string | null): Promise<boolean> {
@@ -112,17 +125,28 @@ export function useCounting(id: string) {
       inventoryCountImportId: id,
       productId: product.productId,
       productIdentifier: code ?? product.barcodes[0] ?? product.sku,
+      locationSeqId: place.value,
       count: { kind: 'add', quantity: 1 },
     })
     notice.value = null
-    return show(item, 'known')
+    show(item, 'known')
+    feedback(answerTo(item))
+    return true
   }
 
   async function countUnknown(code: string): Promise<boolean> {
-    const request = { inventoryCountImportId: id, productId: null, productIdentifier: code, count: { kind: 'add', quantity: 1 } as const }
-    const { item } = await page.count(request)
-    say('unknown', `${code} is not in the catalogue. Counted as an unknown code; a manager can match it later.`)
-    return show(item, 'unknown')
+    const count = { kind: 'add', quantity: 1 } as const
+    const { item } = await page.count({ inventoryCountImportId: id, productId: null, productIdentifier: code, locationSeqId: place.value, count })
+    say('unknown', t('count.notInCatalogue', { code }))
+    show(item, 'unknown')
+    feedback('unknown')
+    return true
+  }
+
+  function answerTo(item: ItemRecord): Answer {
+    const group = model.groupOf(item)
+    if (group && group.elsewhere > 0 && !decided.has(group.key)) return 'elsewhere'
+    return item.isRequested === 'N' ? 'notOnList' : 'known'
   }
 
   function show(item: ItemRecord, kind: Flash['kind']): boolean {
@@ -140,33 +164,38 @@ export function useCounting(id: string) {
     })
   }
 
-  function undo(): void {
-    void line.add(performance.now(), async () => {
-      const undone = await page.undo(id)
+  /** Takes back the newest scan, or the one of the journal that is named. */
+  function undo(scanId?: number): Promise<void> {
+    return line.add(performance.now(), async () => {
+      const undone = await page.undo(id, scanId)
       if (!undone) {
-        say('info', 'There is nothing to undo in this count.')
+        say('info', t('count.nothingToUndo'))
         return false
       }
       const isShown = show(undone.item, 'known')
-      say('info', `Undone: ${last.value?.name ?? 'the last scan'} is ${quantityText(undone.item.quantity)} again.`)
+      say('info', t('count.undone', { name: last.value?.name ?? '', quantity: undone.item.quantity }))
       return isShown
     })
   }
 
-  function requestFor(group: Group) {
+  /** The row that a correction goes to: the device's own at this place, else its newest. */
+  function requestFor(group: Group): Omit<CountRequest, 'count'> {
+    const own = group.rows.find((row) => row.own && row.locationSeqId === place.value) ?? group.own
     return {
       inventoryCountImportId: id,
       productId: group.productId,
-      productIdentifier: group.own?.productIdentifier ?? group.rows[0]?.productIdentifier ?? null,
-      importItemSeqId: group.own?.importItemSeqId,
+      productIdentifier: own?.productIdentifier ?? group.rows[0]?.productIdentifier ?? null,
+      importItemSeqId: own?.importItemSeqId,
+      locationSeqId: place.value,
     }
   }
 
   function edit(group: Group | null): void {
     if (!group) return
     const { productId, productIdentifier, importItemSeqId } = requestFor(group)
-    const note = group.elsewhere > 0 ? `Your own count. ${quantityText(group.elsewhere)} more were counted elsewhere.` : ''
-    editing.value = { productId, productIdentifier, importItemSeqId, name: group.name, current: group.own?.quantity ?? 0, note }
+    const own = group.rows.find((row) => row.importItemSeqId === importItemSeqId)
+    const note = group.elsewhere > 0 ? t('count.own', { quantity: group.elsewhere }) : ''
+    editing.value = { productId, productIdentifier, importItemSeqId, name: group.name, current: own?.quantity ?? 0, note }
   }
 
   function editRow(row: ItemRecord): void {
@@ -182,6 +211,11 @@ export function useCounting(id: string) {
     editing.value = { productId, productIdentifier, name: product?.productName ?? productId, current: 0, note: '' }
   }
 
+  /** Something without a code: what was typed names it until it is matched. */
+  function editByHand(text: string): void {
+    editing.value = { productId: null, productIdentifier: text, name: text, current: 0, note: '' }
+  }
+
   function setQuantity(quantity: number): void {
     const target = editing.value
     editing.value = null
@@ -189,8 +223,70 @@ export function useCounting(id: string) {
     const { productId, productIdentifier, importItemSeqId } = target
     void line.add(performance.now(), async () => {
       const count = { kind: 'set', quantity } as const
-      const { item } = await page.count({ inventoryCountImportId: id, productId, productIdentifier, importItemSeqId, count })
+      const { item } = await page.count({
+        inventoryCountImportId: id,
+        productId,
+        productIdentifier,
+        importItemSeqId,
+        locationSeqId: place.value,
+        count,
+      })
       return show(item, 'known')
+    })
+  }
+
+  /** Looked for, and none there. */
+  function zero(productIds: string[]): Promise<void> {
+    return line.add(performance.now(), async () => {
+      const products = await page.database.products.bulkGet(productIds)
+      for (const product of products) if (product) model.introduce(product)
+      const request = (productId: string, at: number): CountRequest => ({
+        inventoryCountImportId: id,
+        productId,
+        productIdentifier: products[at]?.barcodes[0] ?? products[at]?.sku ?? null,
+        locationSeqId: place.value,
+        count: { kind: 'set', quantity: 0 },
+      })
+      await page.countAll(productIds.map(request))
+      say('info', t('list.remainingDone', { n: productIds.length }))
+      return true
+    })
+  }
+
+  /** Others counted it too, at another place: both stay and are added up. */
+  function another(): void {
+    if (last.value) decided.add(last.value.key)
+  }
+
+  /** Only what is counted here holds: the others' rows go to zero, and stay in their history. */
+  function recount(): void {
+    const group = last.value
+    if (!group) return
+    decided.add(group.key)
+    void line.add(performance.now(), async () => {
+      const theirs = group.rows.filter((row) => !row.own && row.quantity > 0)
+      const count = { kind: 'set', quantity: 0 } as const
+      await page.countAll(
+        theirs.map(({ importItemSeqId, productId, productIdentifier }) => ({
+          inventoryCountImportId: id,
+          productId,
+          productIdentifier,
+          importItemSeqId,
+          count,
+        })),
+      )
+      say('info', t('count.recounted', { name: group.name }))
+      return true
+    })
+  }
+
+  function match(group: Group, product: ProductRecord): Promise<void> {
+    return line.add(performance.now(), async () => {
+      model.introduce(product)
+      for (const row of group.rows) await page.match(row, product.productId)
+      lastKey.value = product.productId
+      say('info', t('match.done', { code: group.code, name: product.productName }))
+      return true
     })
   }
 
@@ -220,16 +316,47 @@ export function useCounting(id: string) {
     noticeTimer = setTimeout(() => (notice.value = null), NOTICE_MS)
   }
 
-  return { page, model, last, flash, notice, status, isSending, editing, open, close, scan, typed, pick, step, undo, edit, editRow, editProduct, setQuantity, choose: chooseGroup, again, send }
+  return {
+    page,
+    model,
+    last,
+    flash,
+    notice,
+    status,
+    isSending,
+    editing,
+    place,
+    asksElsewhere,
+    open,
+    close,
+    scan,
+    typed,
+    pick,
+    step,
+    undo,
+    edit,
+    editRow,
+    editProduct,
+    editByHand,
+    setQuantity,
+    zero,
+    another,
+    recount,
+    match,
+    choose: chooseGroup,
+    again,
+    send,
+    say,
+  }
 }
 
 /** Two products with one barcode: the person knows which one is in the hand. */
 async function choose(code: string, products: ProductRecord[]): Promise<ProductRecord | null> {
   const sheet = await actionSheetController.create({
-    header: `${code} is the code of ${products.length} products. Which one is it?`,
+    header: t('count.whichProduct', { code, n: products.length }),
     buttons: [
       ...products.map((product) => ({ text: [product.productName, product.sku].filter(Boolean).join(' · '), data: product })),
-      { text: 'None of them', role: 'cancel' },
+      { text: t('count.noneOfThem'), role: 'cancel' },
     ],
   })
   await sheet.present()

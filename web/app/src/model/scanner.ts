@@ -2,8 +2,8 @@
 // into the field goes there, and neither is taken twice.
 
 import { isGtin, Wedge, type Typed } from '@ginti/courier/page'
+import { settings } from './settings'
 
-const CODE_LENGTH_MIN = 4
 /** Nobody types four digits with pauses this short; every scanner does. */
 const SCANNER_GAP_MS_MAX = 40
 
@@ -40,7 +40,7 @@ export function useScanner(host: ScannerHost): { start(): void; stop(): void } {
       swallow(event)
       host.takeField()
       host.scanned(typed.code, at)
-    } else if (typed && typed.code.length >= CODE_LENGTH_MIN && !isEditable(event.target)) {
+    } else if (typed && isCode(typed.code) && !isEditable(event.target)) {
       swallow(event)
       host.scanned(typed.code, at)
     }
@@ -73,7 +73,12 @@ export function useScanner(host: ScannerHost): { start(): void; stop(): void } {
 function isScan({ code, slowestGapMs }: Typed): boolean {
   if (isGtin(code)) return true
   const isNumber = /^[\d.,]+$/.test(code)
-  return code.length >= CODE_LENGTH_MIN && (!isNumber || slowestGapMs <= SCANNER_GAP_MS_MAX)
+  return isCode(code) && (!isNumber || slowestGapMs <= SCANNER_GAP_MS_MAX)
+}
+
+/** What this device's settings take for a code. */
+function isCode(code: string): boolean {
+  return isGtin(code) || (!settings.onlyGtin && code.length >= settings.codeLengthMin)
 }
 
 function swallow(event: Event): void {

@@ -3,6 +3,7 @@
 
 import type { AssignmentRecord, CourierPage, ItemRecord, ProductRecord, SessionRecord } from '@ginti/courier/page'
 import { computed, shallowRef } from 'vue'
+import { t } from '../i18n'
 import { mostUrgent, sum } from './words'
 
 /** Everything counted of one product, or of one unknown code. */
@@ -15,6 +16,8 @@ export interface Group {
   own: ItemRecord | null
   total: number
   elsewhere: number
+  /** Counted in a session with a list that does not ask for it. */
+  isNotOnList: boolean
   truth: ItemRecord['truth']
   newest: number
 }
@@ -47,6 +50,10 @@ export class SessionModel {
     return this.assigned.value.filter(({ productId }) => !this.groups.has(productId)).map((row) => this.describe(row.productId))
   })
   readonly requested = computed(() => this.assigned.value.length)
+  readonly unmatched = computed(() => this.order.value.filter(({ productId }) => productId === null))
+  readonly notOnList = computed(() => this.order.value.filter(({ isNotOnList }) => isNotOnList))
+  /** Places that something was counted at. */
+  readonly places = computed(() => [...new Set(this.rows.value.map(({ locationSeqId }) => locationSeqId).filter((place) => place !== null))].sort())
 
   constructor(
     private readonly page: CourierPage,
@@ -81,6 +88,11 @@ export class SessionModel {
     for (const item of items) rows.set(keyOf(item), [...(rows.get(keyOf(item)) ?? []), item])
     for (const [key, grouped] of rows) this.groups.set(key, this.group(key, grouped))
     this.order.value = [...this.groups.values()].sort((a, b) => b.newest - a.newest)
+  }
+
+  /** The session itself may have been handed over or in. */
+  async readRecord(): Promise<void> {
+    this.record.value = (await this.page.database.sessions.get(this.id)) ?? this.record.value
   }
 
   /** A product the app is about to count: its name is known before its first row is. */
@@ -149,9 +161,9 @@ export class SessionModel {
 
   private group(key: string, rows: ItemRecord[]): Group {
     const { productId, productIdentifier } = rows[0] as ItemRecord
-    const { name, code } = productId ? this.describe(productId) : { name: 'Unknown code', code: productIdentifier ?? '' }
+    const { name, code } = productId ? this.describe(productId) : { name: t('count.unknown'), code: productIdentifier ?? '' }
     for (const { importItemSeqId } of rows) this.keys.set(importItemSeqId, key)
-    const own = rows.find((row) => row.own && row.locationSeqId === null) ?? rows.find((row) => row.own) ?? null
+    const own = rows.filter((row) => row.own).sort((a, b) => b.revision - a.revision)[0] ?? null
     return {
       key,
       productId,
@@ -161,6 +173,7 @@ export class SessionModel {
       own,
       total: sum(rows.map(({ quantity }) => quantity)),
       elsewhere: sum(rows.filter((row) => !row.own).map(({ quantity }) => quantity)),
+      isNotOnList: this.record.value?.purposeType === 'DIRECTED_COUNT' && !rows.some(({ isRequested }) => isRequested === 'Y'),
       truth: mostUrgent(rows),
       newest: Math.max(...rows.map(({ revision }) => revision)),
     }
@@ -168,7 +181,7 @@ export class SessionModel {
 
   private describe(productId: string): ToCount {
     const product = this.products.get(productId)
-    return { productId, name: product?.productName ?? `Product ${productId}`, code: product?.barcodes[0] ?? product?.sku ?? productId }
+    return { productId, name: product?.productName ?? t('count.product', { id: productId }), code: product?.barcodes[0] ?? product?.sku ?? productId }
   }
 
   private async learn(productIds: (string | null)[]): Promise<void> {

@@ -1,13 +1,7 @@
-// What the app says, in one place: truths, purposes, quantities and times in plain words.
+// Truths, purposes, quantities and times in plain words of the person's language.
 
 import type { ItemRecord, SessionRecord, Truth } from '@ginti/courier/page'
-
-export const TRUTHS: Record<Truth, string> = {
-  saved: 'Saved here',
-  sending: 'On its way',
-  confirmed: 'Confirmed',
-  refused: 'Needs attention',
-}
+import { language, numberText, t, type Key } from '../i18n'
 
 /** From what needs a person to what needs nobody. */
 const BY_URGENCY: Truth[] = ['refused', 'saved', 'sending', 'confirmed']
@@ -16,21 +10,25 @@ export function mostUrgent(rows: ItemRecord[]): Truth {
   return BY_URGENCY.find((truth) => rows.some((row) => row.truth === truth)) ?? 'confirmed'
 }
 
-export const PURPOSES: Record<SessionRecord['purposeType'], string> = {
-  HARD_COUNT: 'Count everything',
-  DIRECTED_COUNT: 'Count the list',
+export function truthText(truth: Truth): string {
+  return t(`truth.${truth}`)
 }
 
-const STATUSES: Record<string, string> = {
-  SESSION_CREATED: 'New',
-  SESSION_ASSIGNED: 'Open',
-  SESSION_SUBMITTED: 'Submitted',
-  SESSION_APPROVED: 'Approved',
-  SESSION_VOIDED: 'Cancelled',
+export function purposeText(purpose: SessionRecord['purposeType']): string {
+  return purpose === 'HARD_COUNT' ? t('purpose.hard') : t('purpose.directed')
 }
 
-export function statusWord(statusId: string): string {
-  return STATUSES[statusId] ?? statusId
+const STATUSES: Record<string, Key> = {
+  SESSION_CREATED: 'status.created',
+  SESSION_ASSIGNED: 'status.assigned',
+  SESSION_SUBMITTED: 'status.submitted',
+  SESSION_APPROVED: 'status.approved',
+  SESSION_VOIDED: 'status.voided',
+}
+
+export function statusText(statusId: string): string {
+  const key = STATUSES[statusId]
+  return key ? t(key) : statusId
 }
 
 /** Counting goes on until a session is handed in. */
@@ -38,10 +36,8 @@ export function isOpen(statusId: string): boolean {
   return statusId === 'SESSION_CREATED' || statusId === 'SESSION_ASSIGNED'
 }
 
-const numbers = new Intl.NumberFormat(undefined, { maximumFractionDigits: 6 })
-
 export function quantityText(quantity: number): string {
-  return numbers.format(quantity)
+  return numberText(quantity)
 }
 
 /** Sums without the dust of binary fractions; quantities have six decimals. */
@@ -50,21 +46,30 @@ export function sum(quantities: number[]): number {
 }
 
 export function pendingText(count: number): string {
-  return count === 0 ? 'All confirmed' : `${numbers.format(count)} not yet confirmed`
+  return count === 0 ? t('truth.allConfirmed') : t('truth.pending', { n: count })
 }
-
-const days = new Intl.DateTimeFormat(undefined, { weekday: 'short', day: 'numeric', month: 'short' })
-const times = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' })
 
 export function dueText(dueDate: string | null): string {
   const due = dueDate ? new Date(dueDate) : null
-  return due && !Number.isNaN(due.getTime()) ? `Due ${days.format(due)}` : 'No due date'
+  return due && !Number.isNaN(due.getTime()) ? t('sessions.due', { when: dayText(due) }) : t('sessions.noDue')
 }
 
 export function sinceText(at: number | null, now: number): string {
-  if (at === null) return 'not yet'
+  if (at === null) return t('truth.never')
   const minutes = Math.floor((now - at) / 60_000)
-  if (minutes < 1) return 'just now'
-  if (minutes < 60) return `${minutes} min ago`
-  return minutes < 12 * 60 ? `at ${times.format(at)}` : `${days.format(at)}, ${times.format(at)}`
+  if (minutes < 1) return t('truth.justNow')
+  if (minutes < 60) return t('truth.minutesAgo', { n: minutes })
+  return t('truth.at', { time: minutes < 12 * 60 ? timeText(at) : momentText(at) })
+}
+
+export function timeText(at: number | Date): string {
+  return new Intl.DateTimeFormat(language.value, { hour: '2-digit', minute: '2-digit' }).format(at)
+}
+
+export function momentText(at: number | Date): string {
+  return `${dayText(at)}, ${timeText(at)}`
+}
+
+function dayText(at: number | Date): string {
+  return new Intl.DateTimeFormat(language.value, { weekday: 'short', day: 'numeric', month: 'short' }).format(at)
 }

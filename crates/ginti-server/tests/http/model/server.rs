@@ -361,7 +361,8 @@ fn summary(summary: &SessionSummary) -> Value {
         "inventoryCountImportId": session.id, "countImportName": session.name, "facilityId": session.facility,
         "facilityName": summary.facility_name, "purposeType": session.purpose, "statusId": session.status,
         "dueDate": session.due, "createdDate": session.created, "itemsCounted": summary.items_counted,
-        "itemsRequested": summary.items_requested
+        "itemsRequested": summary.items_requested,
+        "assignedUserLoginId": null, "assignedUserName": null, "submittedDate": null
     })
 }
 
