@@ -29,6 +29,9 @@ impl Browser {
         let (chromedriver, port) = start_chromedriver().await?;
         let mut capabilities = DesiredCapabilities::chrome();
         let window = format!("--window-size={},{}", PHONE.0, PHONE.1);
+        // What the camera sees; without the file it sees Chromium's own test picture.
+        let camera = format!("--use-file-for-fake-video-capture={}", camera_of(profile).display());
+        let has_label = camera_of(profile).exists();
         let profile = format!("--user-data-dir={}", profile.display());
         for argument in [
             "--headless=new",
@@ -47,14 +50,24 @@ impl Browser {
             // The five minutes between background sync attempts, shortened.
             "--force-fieldtrials=BackgroundSync/T",
             "--force-fieldtrial-params=BackgroundSync.T:initial_retry_delay_sec/2/retry_delay_factor/1",
+            "--use-fake-device-for-media-stream",
+            "--use-fake-ui-for-media-stream",
             &window,
             &profile,
         ] {
             capabilities.add_arg(argument)?;
         }
+        if has_label {
+            capabilities.add_arg(&camera)?;
+        }
         let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities).await?;
         driver.set_script_timeout(std::time::Duration::from_secs(30)).await?;
         Ok(Self { driver, _chromedriver: chromedriver })
+    }
+
+    /// Puts a label before the camera of a browser that is not running yet.
+    pub fn show_label(profile: &Path, code: &str) -> Result<()> {
+        crate::label::write_video(code, &camera_of(profile))
     }
 
     /// The WebDriver session.
@@ -123,4 +136,9 @@ async fn start_chromedriver() -> Result<(Child, u16)> {
         }
     }
     bail!("chromedriver ended before it listened")
+}
+
+/// Beside the profile: the browser would clear away what lies in it.
+fn camera_of(profile: &Path) -> std::path::PathBuf {
+    profile.with_extension("y4m")
 }

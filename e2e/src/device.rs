@@ -71,6 +71,11 @@ impl Device {
         self.open(path).await
     }
 
+    /// Puts a label before the camera; the browser must be closed.
+    pub fn show_label(&self, code: &str) -> Result<()> {
+        Browser::show_label(&self.profile, code)
+    }
+
     /// Goes to a path of the app.
     pub async fn open(&self, path: &str) -> Result<()> {
         Ok(self.driver().goto(format!("{}{path}", self.origin)).await?)
@@ -272,14 +277,34 @@ impl Device {
     }
 }
 
-/// Pictures of the page as it is, phone and desk, light and dark, under `target/e2e/`.
+/// Where npm put axe.
+const AXE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../web/node_modules/axe-core/axe.min.js");
+
+/// axe finds nothing serious on the page as it is.
+async fn accessible(device: &Device, name: &str) -> Result<()> {
+    if device.browser().run("return Boolean(window.axe);", vec![]).await? != json!(true) {
+        let axe = std::fs::read_to_string(AXE).context("axe-core is not installed: run npm ci in web/")?;
+        // As the driver's own script: the page's policy allows no code from texts.
+        device.browser().run(&format!("{axe}\nreturn true;"), vec![]).await?;
+    }
+    let script = "const { violations } = await window.axe.run(document, { resultTypes: ['violations'] });
+         return violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
+           .map(({ id, help, nodes }) => ({ id, help, where: nodes.slice(0, 4).map(({ target, failureSummary }) => [target, failureSummary]) }));";
+    let found = device.browser().run(script, vec![]).await?;
+    ensure!(found == json!([]), "axe on {name}: {found:#}");
+    Ok(())
+}
+
+/// Pictures of the page as it is, phone and desk, light and dark, under `target/e2e/`; each is looked at by axe too.
 pub async fn pictures(device: &Device, name: &str) -> Result<()> {
     for (size, size_name) in [(PHONE, "phone"), (DESKTOP, "desktop")] {
         for (dark, scheme) in [(false, "light"), (true, "dark")] {
             device.browser().show_as(size, dark).await?;
             // The page's own transitions.
             tokio::time::sleep(std::time::Duration::from_millis(400)).await;
-            device.browser().screenshot(&format!("{name}-{size_name}-{scheme}")).await?;
+            let name = format!("{name}-{size_name}-{scheme}");
+            device.browser().screenshot(&name).await?;
+            accessible(device, &name).await?;
         }
     }
     device.browser().show_as(PHONE, false).await

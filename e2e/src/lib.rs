@@ -6,6 +6,7 @@
 mod api;
 mod browser;
 mod device;
+mod label;
 mod link;
 mod server;
 mod world;

@@ -33,6 +33,8 @@ export default defineConfig({
       },
       injectManifest: {
         globPatterns: ['**/*.{js,css,html,wasm,svg,png}'],
+        // The camera's decoder is large: kept from its first use on, or from the first quiet moment.
+        globIgnores: ['**/zxing_reader*'],
         rollupFormat: 'iife',
       },
     }),

@@ -14,5 +14,8 @@ import { router } from './router'
 
 const app = createApp(App).use(IonicVue, { mode: 'md' }).use(router)
 listenForInstall()
-void Promise.all([router.isReady(), useOwnLanguage()]).then(() => app.mount('#app'))
+void Promise.all([router.isReady(), useOwnLanguage()]).then(() => {
+  app.mount('#app')
+  performance.mark('ginti-shown')
+})
 registerWorker()

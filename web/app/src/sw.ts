@@ -25,6 +25,8 @@ const SERVER_ROUTES = [/^\/auth\//, /^\/maarg\//, /^\/(openapi\.json|docs|livez|
 
 precacheAndRoute(manifest)
 cleanupOutdatedCaches()
+// Its name changes with its content.
+registerRoute(({ url }) => /\/zxing_reader[^/]*\.wasm$/.test(url.pathname), keptFromFirstUse)
 registerRoute(new NavigationRoute(createHandlerBoundToURL('index.html'), { denylist: SERVER_ROUTES }))
 
 installCourier(scope, { wasm: machinesFromCache, version })
@@ -33,6 +35,20 @@ scope.addEventListener('activate', (event) => event.waitUntil(scope.clients.clai
 scope.addEventListener('message', (event) => {
   if (event.data === 'takeOver') event.waitUntil(scope.skipWaiting())
 })
+
+const DECODER_CACHE = 'ginti-decoder'
+
+async function keptFromFirstUse({ request }: { request: Request }): Promise<Response> {
+  const cache = await caches.open(DECODER_CACHE)
+  const kept = await cache.match(request)
+  if (kept) return kept
+  const response = await fetch(request)
+  if (response.ok) {
+    for (const old of await cache.keys()) await cache.delete(old)
+    await cache.put(request, response.clone())
+  }
+  return response
+}
 
 /** Offline the module is in the cache; while a fresh worker is still filling it, on the server. */
 async function machinesFromCache(): Promise<ArrayBuffer> {

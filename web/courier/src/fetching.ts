@@ -8,6 +8,7 @@ import type { BatcherMachine } from './machines.js'
 import { COUNT_IMPORTS } from './messages.js'
 import { cursorKey, unconfirmCounted } from './planning.js'
 import { FetchError, type Requests } from './requests.js'
+import { SearchBuilder } from './search.js'
 
 const PAGE = 500
 /** A list that is this many pages long is not a list. */
@@ -115,18 +116,24 @@ export class Fetching {
   async catalogue(): Promise<void> {
     const { products, meta } = this.database
     const kept = new Set<string>()
+    const search = new SearchBuilder()
     let after = ''
     for (let page = 0; page < PAGES_MAX; page++) {
       const path = `/maarg/poorti/Products?after=${encodeURIComponent(after)}&limit=${PAGE}`
       const answer = await this.requests.get<{ items: Omit<ProductRecord, 'codes' | 'text'>[]; total: number; next: string | null }>(path)
-      await withReopen(this.database, () => products.bulkPut(answer.items.map(searchable)))
-      for (const { productId } of answer.items) kept.add(productId)
+      const arrived = answer.items.map(searchable)
+      await withReopen(this.database, () => products.bulkPut(arrived))
+      for (const product of arrived) {
+        kept.add(product.productId)
+        search.add(product)
+      }
       this.host.progress({ what: 'catalogue', done: kept.size, total: answer.total })
       if (!answer.next || answer.items.length === 0) break
       after = answer.next
     }
     const gone = (await products.toCollection().primaryKeys()).filter((productId) => !kept.has(productId))
     await products.bulkDelete(gone)
+    await search.write(this.database)
     await meta.put({ key: 'catalogueAt', value: Date.now() })
   }
 

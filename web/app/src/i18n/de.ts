@@ -116,6 +116,15 @@ export const de: Messages = {
   'count.noneOfThem': 'Keines davon',
   'count.own': 'Eigene Zählung. Weitere {quantity} wurden anderswo gezählt.',
 
+  'camera.denied': 'Die Kamera in den Einstellungen des Browsers für diese Seite erlauben, dann erneut versuchen.',
+  'camera.none': 'Dieses Gerät hat keine Kamera.',
+  'camera.busy': 'Eine andere App benutzt die Kamera. Sie schließen, dann erneut versuchen.',
+  'camera.insecure': 'Die Kamera geht nur über eine sichere Adresse (https).',
+  'camera.failed': 'Die Kamera ließ sich nicht starten. Erneut versuchen.',
+  'camera.continuous': 'Eins nach dem anderen',
+  'camera.single': 'Eins, dann schließen',
+  'camera.light': 'Licht',
+
   'tab.toCount': 'Zu zählen',
   'tab.counted': 'Gezählt',
   'tab.notOnList': 'Nicht auf der Liste',

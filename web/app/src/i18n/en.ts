@@ -114,6 +114,15 @@ export const en = {
   'count.noneOfThem': 'None of them',
   'count.own': 'Your own count. {quantity} more were counted elsewhere.',
 
+  'camera.denied': "Allow the camera for this site in the browser's settings, then try again.",
+  'camera.none': 'This device has no camera.',
+  'camera.busy': 'Another app is using the camera. Close it, then try again.',
+  'camera.insecure': 'The camera works over a secure address (https) only.',
+  'camera.failed': 'The camera could not be started. Try again.',
+  'camera.continuous': 'One after another',
+  'camera.single': 'One, then close',
+  'camera.light': 'Light',
+
   'tab.toCount': 'To count',
   'tab.counted': 'Counted',
   'tab.notOnList': 'Not on the list',

@@ -116,6 +116,15 @@ export const es: Messages = {
   'count.noneOfThem': 'Ninguno',
   'count.own': 'Tu propio conteo. Se contaron {quantity} más en otro sitio.',
 
+  'camera.denied': 'Permite la cámara para este sitio en los ajustes del navegador e inténtalo de nuevo.',
+  'camera.none': 'Este dispositivo no tiene cámara.',
+  'camera.busy': 'Otra aplicación usa la cámara. Ciérrala e inténtalo de nuevo.',
+  'camera.insecure': 'La cámara solo funciona en una dirección segura (https).',
+  'camera.failed': 'No se pudo abrir la cámara. Inténtalo de nuevo.',
+  'camera.continuous': 'Uno tras otro',
+  'camera.single': 'Uno y cerrar',
+  'camera.light': 'Luz',
+
   'tab.toCount': 'Por contar',
   'tab.counted': 'Contados',
   'tab.notOnList': 'Fuera de la lista',

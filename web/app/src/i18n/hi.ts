@@ -116,6 +116,15 @@ export const hi: Messages = {
   'count.noneOfThem': 'इनमें से कोई नहीं',
   'count.own': 'आपकी अपनी गिनती। {quantity} और कहीं गिने गए।',
 
+  'camera.denied': 'ब्राउज़र की सेटिंग में इस साइट को कैमरा इस्तेमाल करने दें, फिर कोशिश करें।',
+  'camera.none': 'इस डिवाइस में कैमरा नहीं है।',
+  'camera.busy': 'कोई दूसरा ऐप कैमरा इस्तेमाल कर रहा है। उसे बंद करें, फिर कोशिश करें।',
+  'camera.insecure': 'कैमरा सिर्फ़ सुरक्षित पते (https) पर चलता है।',
+  'camera.failed': 'कैमरा शुरू नहीं हुआ। फिर कोशिश करें।',
+  'camera.continuous': 'एक के बाद एक',
+  'camera.single': 'एक, फिर बंद',
+  'camera.light': 'रोशनी',
+
   'tab.toCount': 'गिनना बाकी',
   'tab.counted': 'गिने हुए',
   'tab.notOnList': 'सूची में नहीं',

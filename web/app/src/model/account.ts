@@ -86,9 +86,16 @@ export function fetchEverything(): Promise<void> {
       fetching = null
       fetchError.value = trouble
       forgetCatalogue()
+      if (trouble === null) void warmCamera()
     })
   fetching = { page, done }
   return done
+}
+
+/** The camera's decoder, once everything else is there. */
+async function warmCamera(): Promise<void> {
+  const { warmDecoder } = await import('./decoder')
+  await warmDecoder().catch(() => undefined)
 }
 
 async function startCourier(user: User): Promise<void> {

@@ -1,16 +1,15 @@
-// How long a scan takes, from the key that ended it until its count is durable and painted.
+// How long things take, from the key that began them until they are painted (a scan: also durable).
 
 import { nextTick } from 'vue'
 
-const NAME = 'ginti-scan'
 const KEPT_MAX = 20_000
 let measured = 0
 
-export function performanceMeasure(start: number): void {
+export function performanceMeasure(start: number, name: 'ginti-scan' | 'ginti-search' = 'ginti-scan'): void {
   void nextTick(() => {
     requestAnimationFrame(() => {
-      if (++measured % KEPT_MAX === 0) performance.clearMeasures(NAME)
-      performance.measure(NAME, { start, end: performance.now() })
+      if (++measured % KEPT_MAX === 0) performance.clearMeasures(name)
+      performance.measure(name, { start, end: performance.now() })
     })
   })
 }
