@@ -119,7 +119,10 @@ impl Device {
 
     /// Its text.
     pub async fn text(&self, test_id: &str) -> Result<String> {
-        Ok(self.find(test_id).await?.text().await?)
+        let element = self.find(test_id).await?;
+        // What lies below the edge of what scrolls has no text for the driver.
+        element.scroll_into_view().await?;
+        Ok(element.text().await?)
     }
 
     /// Presses it.

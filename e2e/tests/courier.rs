@@ -288,7 +288,7 @@ async fn a_refused_count_says_why_and_goes_through_once_the_reason_is_gone() -> 
     set_blocked(&mut world, &device, true).await?;
     scanner.scan(&device, 10, 4).await?;
     device.press("send-now").await?;
-    let letters = device.find("dead-letters").await?.text().await?;
+    let letters = device.text("dead-letters").await?;
     ensure!(letters.contains("blocked by a manager"), "the server's reason is not shown: {letters}");
     device.browser().screenshot("needs-attention").await?;
     counted(&device, HARD, &scanner.tally).await?;

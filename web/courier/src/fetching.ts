@@ -11,6 +11,9 @@ import { FetchError, type Requests } from './requests.js'
 import { SearchBuilder } from './search.js'
 
 const PAGE = 500
+/** The catalogue's run under way: a `meta` key. */
+const RUN = 'catalogueRun'
+const RUN_GOOD_MS = 60 * 60_000
 /** A list that is this many pages long is not a list. */
 const PAGES_MAX = 2_000
 
@@ -115,9 +118,14 @@ export class Fetching {
   /** The catalogue, page by page; what is there stays usable while the rest arrives. */
   async catalogue(): Promise<void> {
     const { products, meta } = this.database
-    const kept = new Set<string>()
     const search = new SearchBuilder()
-    let after = ''
+    let after = await this.unfinished()
+    // What an interrupted run has brought is not asked for again.
+    const kept = new Set<string>()
+    await products.where('productId').belowOrEqual(after).each((product) => {
+      kept.add(product.productId)
+      search.add(product)
+    })
     for (let page = 0; page < PAGES_MAX; page++) {
       const path = `/maarg/poorti/Products?after=${encodeURIComponent(after)}&limit=${PAGE}`
       const answer = await this.requests.get<{ items: Omit<ProductRecord, 'codes' | 'text'>[]; total: number; next: string | null }>(path)
@@ -130,11 +138,19 @@ export class Fetching {
       this.host.progress({ what: 'catalogue', done: kept.size, total: answer.total })
       if (!answer.next || answer.items.length === 0) break
       after = answer.next
+      await meta.put({ key: RUN, value: { after, at: Date.now() } })
     }
     const gone = (await products.toCollection().primaryKeys()).filter((productId) => !kept.has(productId))
     await products.bulkDelete(gone)
     await search.write(this.database)
+    await meta.delete(RUN)
     await meta.put({ key: 'catalogueAt', value: Date.now() })
+  }
+
+  /** Where a run that was interrupted not long ago has come to. */
+  private async unfinished(): Promise<string> {
+    const run = (await withReopen(this.database, () => this.database.meta.get(RUN)))?.value as { after: string; at: number } | undefined
+    return run && Math.abs(Date.now() - run.at) < RUN_GOOD_MS ? run.after : ''
   }
 
   /** Everything a shift without network needs. */

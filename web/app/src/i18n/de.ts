@@ -112,6 +112,7 @@ export const de: Messages = {
   'count.failed': 'Nicht gezählt: {reason}',
   'count.nothingToUndo': 'In dieser Zählung gibt es nichts zurückzunehmen.',
   'count.undone': 'Zurückgenommen: {name} ist wieder {quantity}.',
+  'count.undoneZero': '{name} ist wieder 0 und zählt als: gesucht, keins da. Stimmt das nicht, einfach weiterzählen.',
   'count.whichProduct': '{code} gehört zu {n} Produkten. Welches ist es?',
   'count.noneOfThem': 'Keines davon',
   'count.own': 'Eigene Zählung. Weitere {quantity} wurden anderswo gezählt.',

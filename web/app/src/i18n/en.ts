@@ -110,6 +110,7 @@ export const en = {
   'count.failed': 'Not counted: {reason}',
   'count.nothingToUndo': 'There is nothing to undo in this count.',
   'count.undone': 'Undone: {name} is {quantity} again.',
+  'count.undoneZero': '{name} is 0 again, which counts as: looked for, none there. If that is not so, count it.',
   'count.whichProduct': '{code} is the code of {n} products. Which one is it?',
   'count.noneOfThem': 'None of them',
   'count.own': 'Your own count. {quantity} more were counted elsewhere.',

@@ -112,6 +112,7 @@ export const es: Messages = {
   'count.failed': 'No contado: {reason}',
   'count.nothingToUndo': 'No hay nada que deshacer en este conteo.',
   'count.undone': 'Deshecho: {name} vuelve a {quantity}.',
+  'count.undoneZero': '{name} vuelve a 0 y cuenta como buscado y no hay. Si no es así, sigue contando.',
   'count.whichProduct': '{code} es el código de {n} productos. ¿Cuál es?',
   'count.noneOfThem': 'Ninguno',
   'count.own': 'Tu propio conteo. Se contaron {quantity} más en otro sitio.',

@@ -112,6 +112,7 @@ export const hi: Messages = {
   'count.failed': 'नहीं गिना गया: {reason}',
   'count.nothingToUndo': 'इस गिनती में वापस लेने को कुछ नहीं है।',
   'count.undone': 'वापस लिया: {name} फिर से {quantity}।',
+  'count.undoneZero': '{name} फिर से 0 है, यानी ढूँढा और एक भी नहीं मिला। ऐसा नहीं है तो गिनना जारी रखें।',
   'count.whichProduct': '{code} {n} उत्पादों का कोड है। यह कौन-सा है?',
   'count.noneOfThem': 'इनमें से कोई नहीं',
   'count.own': 'आपकी अपनी गिनती। {quantity} और कहीं गिने गए।',

@@ -19,14 +19,20 @@ import { forgetCatalogue } from './search'
 
 const REFRESH_MS = 15_000
 
+/** A stable code, and what was said in English. */
+interface Trouble {
+  code: string | undefined
+  detail: string
+}
+
 export const tokens = new Tokens()
 export const profile = ref<User | null>(null)
 export const courier = shallowRef<CourierPage | null>(null)
 /** The sign-in has run out: counting goes on, sending waits. */
 export const needsSignIn = ref(false)
 export const progress = ref<Progress | null>(null)
-/** Why the last look at the server failed, in words; null when it went well. */
-export const fetchError = ref<string | null>(null)
+/** Why the last look at the server failed; null when it went well. */
+export const fetchError = ref<Trouble | null>(null)
 
 let fetching: { page: CourierPage; done: Promise<void> } | null = null
 
@@ -79,7 +85,7 @@ export function fetchEverything(): Promise<void> {
   const done = page
     .prefetch()
     .then(() => null)
-    .catch((error: unknown) => (error as Error).message)
+    .catch((error: unknown): Trouble => ({ code: (error as { code?: string }).code, detail: (error as Error).message }))
     .then((trouble) => {
       // Who signed in meanwhile has a run of their own.
       if (fetching?.page !== page) return
@@ -112,7 +118,7 @@ async function resume(): Promise<void> {
   if (result === 'unreachable') {
     const { gateClosed } = (await courier.value?.status()) ?? { gateClosed: false }
     needsSignIn.value = gateClosed
-    fetchError.value = 'The server cannot be reached. Counting goes on; counts are sent when it answers.'
+    fetchError.value = { code: 'offline', detail: '' }
     return
   }
   if (result === 'denied') return

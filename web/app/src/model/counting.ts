@@ -4,7 +4,7 @@ import { looksLikeCode, type CourierPage, type CountRequest, type ItemRecord, ty
 import { actionSheetController } from '@ionic/vue'
 import { computed, reactive, ref, shallowRef } from 'vue'
 import type { Flash } from '../components/LastScan.vue'
-import { t } from '../i18n'
+import { problemText, t } from '../i18n'
 import { courier } from './account'
 import { feedback, type Answer } from './feedback'
 import { ScanLine } from './scans'
@@ -13,6 +13,8 @@ import { SessionModel, type Group } from './session'
 
 const NOTICE_MS = 6_000
 const STATUS_AFTER_MS = 400
+/** How others get on is asked for so often, while one looks. */
+const OTHERS_EVERY_MS = 20_000
 
 interface Notice {
   kind: 'unknown' | 'error' | 'info'
@@ -56,7 +58,8 @@ export function useCounting(id: string) {
   let statusTimer: ReturnType<typeof setTimeout> | undefined
 
   async function open(): Promise<void> {
-    stops = [page.on('items', (items) => void model.apply(items)), page.on('status', readStatusSoon)]
+    const asking = setInterval(() => document.hidden || void page.refreshSession(id).catch(() => undefined), OTHERS_EVERY_MS)
+    stops = [page.on('items', (items) => void model.apply(items)), page.on('status', readStatusSoon), () => clearInterval(asking)]
     const loading = model.load()
     // Scans wait until the rows are there: a row read before a scan must not replace the scan's.
     void line.add(performance.now(), () => loading.then(() => false))
@@ -173,7 +176,9 @@ export function useCounting(id: string) {
         return false
       }
       const isShown = show(undone.item, 'known')
-      say('info', t('count.undone', { name: last.value?.name ?? '', quantity: undone.item.quantity }))
+      const name = last.value?.name ?? ''
+      const { quantity } = undone.item
+      say('info', quantity === 0 ? t('count.undoneZero', { name }) : t('count.undone', { name, quantity }))
       return isShown
     })
   }
@@ -303,7 +308,7 @@ export function useCounting(id: string) {
     isSending.value = true
     try {
       await page.flush('manual')
-      await page.refreshSession(id).catch((error: unknown) => say('info', (error as Error).message))
+      await page.refreshSession(id).catch((error: unknown) => say('info', problemText((error as { code?: string }).code, (error as Error).message)))
       await readStatus()
     } finally {
       isSending.value = false
