@@ -61,7 +61,7 @@ impl Browser {
             capabilities.add_arg(&camera)?;
         }
         let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities).await?;
-        driver.set_script_timeout(std::time::Duration::from_secs(30)).await?;
+        driver.set_script_timeout(std::time::Duration::from_secs(120)).await?;
         Ok(Self { driver, _chromedriver: chromedriver })
     }
 

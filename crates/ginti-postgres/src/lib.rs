@@ -15,6 +15,7 @@ mod keys;
 mod people;
 mod schema;
 mod sessions;
+mod sql;
 mod standing;
 mod store;
 mod tokens;

@@ -9,8 +9,11 @@ use crate::error::{Fallible, corrupt};
 /// "GINTMIGR": whoever migrates holds this advisory lock; all others wait for it.
 const MIGRATION_LOCK: i64 = 0x4749_4e54_4d49_4752;
 /// Each brings the schema to the next version; they never change once released.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/0001_start.sql"), include_str!("../migrations/0002_standing.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_start.sql"),
+    include_str!("../migrations/0002_standing.sql"),
+    include_str!("../migrations/0003_desk.sql"),
+];
 
 /// Brings the schema to the newest version; makes an epoch for a new database, and another one for a database that was put
 /// back from a copy.

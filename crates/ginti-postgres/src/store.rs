@@ -1,8 +1,10 @@
 //! The [`Store`] trait: each method on a connection of the pool, in a transaction where it takes more than one statement.
 
+use std::{any::Any, sync::Arc};
+
 use ginti_store::{
     Access, AssignmentPage, Catalogue, DemoMark, DeviceReport, DeviceSeen, Facility, HistoryEntry, Import, Imported,
-    ItemPage, Ledger, Login, NewRefreshToken, NewSession, NewUser, ProductPage, RefreshRotation, Reported,
+    ItemPage, Job, Ledger, Login, NewRefreshToken, NewSession, NewUser, ProductPage, RefreshRotation, Reported,
     SessionDevice, SessionEvent, SessionSummary, SessionUpdate, SessionUpdated, Store, StoreError, User, async_trait,
 };
 use ginti_types::{DeviceId, Epoch, ItemSeqId, SessionId, SessionStatus, TenantId, Timestamp, UserLoginId};
@@ -11,7 +13,7 @@ use tokio::sync::watch;
 use crate::{
     PostgresStore, catalogue,
     error::{Fallible, Fault, corrupt},
-    get, items, keys, people, schema, sessions, standing, tokens,
+    get, items, keys, people, schema, sessions, sql, standing, tokens,
 };
 
 /// Runs it in a transaction: all or nothing.
@@ -213,6 +215,11 @@ impl Store for PostgresStore {
 
     async fn set_demo_mark(&self, mark: DemoMark) -> Result<(), StoreError> {
         Ok(schema::put_meta(&**get(&self.pool).await?, "demo-password", &mark.password).await?)
+    }
+
+    async fn work(&self, job: Arc<dyn Job>) -> Result<Box<dyn Any + Send>, StoreError> {
+        let mut client = get(&self.pool).await?;
+        sql::run(&mut client, &*job).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

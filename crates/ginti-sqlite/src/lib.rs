@@ -12,6 +12,7 @@ mod error;
 mod executor;
 mod lock;
 mod schema;
+mod sql;
 mod store;
 mod writer;
 

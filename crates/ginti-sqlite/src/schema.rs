@@ -10,8 +10,11 @@ use crate::error::{Fallible, Fault};
 /// "GINT": tells our files from other programs' SQLite files.
 const APPLICATION_ID: i32 = 0x4749_4e54;
 /// Each brings the schema to the next version, the first one to [`FIRST`]; they never change once released.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/0001_start.sql"), include_str!("../migrations/0002_standing.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_start.sql"),
+    include_str!("../migrations/0002_standing.sql"),
+    include_str!("../migrations/0003_desk.sql"),
+];
 /// The version of the first schema. Lower ones were tried out before any release, with other tables.
 const FIRST: u32 = 2;
 

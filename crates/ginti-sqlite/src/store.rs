@@ -1,8 +1,10 @@
 //! The [`Store`] trait over the core: each method a job, with what it needs owned by it.
 
+use std::{any::Any, sync::Arc};
+
 use ginti_store::{
     Access, AssignmentPage, Catalogue, DemoMark, DeviceReport, DeviceSeen, Facility, HistoryEntry, Import, Imported,
-    ItemPage, Ledger, Login, NewRefreshToken, NewSession, NewUser, ProductPage, RefreshRotation, Reported,
+    ItemPage, Job, Ledger, Login, NewRefreshToken, NewSession, NewUser, ProductPage, RefreshRotation, Reported,
     SessionDevice, SessionEvent, SessionSummary, SessionUpdate, SessionUpdated, Store, StoreError, User, async_trait,
 };
 use ginti_types::{DeviceId, Epoch, ItemSeqId, SessionId, SessionStatus, TenantId, Timestamp, UserLoginId};
@@ -11,6 +13,7 @@ use tokio::sync::watch;
 use crate::{
     SqliteStore,
     core::{catalogue, items, ledger, people, sessions, standing},
+    sql,
 };
 
 #[async_trait]
@@ -203,6 +206,15 @@ impl Store for SqliteStore {
 
     async fn set_demo_mark(&self, mark: DemoMark) -> Result<(), StoreError> {
         self.runner.write(1, move |core| core.set_demo_mark(&mark)).await
+    }
+
+    async fn work(&self, job: Arc<dyn Job>) -> Result<Box<dyn Any + Send>, StoreError> {
+        if job.writes() {
+            let weight = job.weight();
+            self.runner.write(weight, move |core| sql::run(&core.conn, &*job)).await
+        } else {
+            self.runner.read(move |conn| sql::run(conn, &*job)).await
+        }
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

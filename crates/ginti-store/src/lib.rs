@@ -12,6 +12,7 @@ mod error;
 mod model;
 mod reasons;
 mod record;
+mod sql;
 mod standing;
 
 pub use answers::{all_applied, answer, has_repeated_rows, is_all_applied, refused, settle_repeated_rows};
@@ -26,10 +27,13 @@ pub use model::{
 };
 
 pub use record::Record;
+pub use sql::{Job, Sql, SqlRow, Value, unexpected};
 pub use standing::{
     DeviceReport, DeviceRows, DeviceStanding, Reported, Said, SessionDevice, SessionEvent, SessionUpdate,
     SessionUpdated, Statement, left_behind, may_move,
 };
+use std::{any::Any, sync::Arc};
+
 use tokio::sync::watch;
 
 use ginti_types::{DeviceId, Epoch, FacilityId, ItemSeqId, SessionId, SessionStatus, TenantId, Timestamp, UserLoginId};
@@ -158,6 +162,9 @@ pub trait Store: Send + Sync + 'static {
     async fn demo_mark(&self) -> Result<Option<DemoMark>, StoreError>;
     /// Leaves the demo's mark.
     async fn set_demo_mark(&self, mark: DemoMark) -> Result<(), StoreError>;
+
+    /// Does a job in one transaction, all or nothing; what it changed is durable. See [`Job`] for what belongs there.
+    async fn work(&self, job: Arc<dyn Job>) -> Result<Box<dyn Any + Send>, StoreError>;
 
     /// Whether the database answers: for `/readyz`.
     async fn ping(&self) -> Result<(), StoreError>;

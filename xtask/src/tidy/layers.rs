@@ -1,5 +1,5 @@
 //! Dependencies between the crates point one way: types ← sync ← {sync-wasm, sim} and
-//! types ← store ← {sqlite, postgres} ← server ← sim. The sync machines never see the server, nor the server them.
+//! types ← store ← {sqlite, postgres, desk} ← server ← sim. The sync machines never see the server, nor the server them.
 
 use crate::workspace::Workspace;
 
@@ -10,14 +10,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("ginti-sync-wasm", &["ginti-sync", "ginti-types"]),
     ("ginti-store", &["ginti-types"]),
     ("ginti-sqlite", &["ginti-store", "ginti-types"]),
+    ("ginti-desk", &["ginti-cluster", "ginti-postgres", "ginti-sqlite", "ginti-store", "ginti-types"]),
     ("ginti-cluster", &[]),
     ("ginti-postgres", &["ginti-cluster", "ginti-store", "ginti-types"]),
-    ("ginti-server", &["ginti-cluster", "ginti-postgres", "ginti-sqlite", "ginti-store", "ginti-types"]),
+    ("ginti-server", &["ginti-cluster", "ginti-desk", "ginti-postgres", "ginti-sqlite", "ginti-store", "ginti-types"]),
     ("ginti-sim", &["ginti-postgres", "ginti-server", "ginti-sqlite", "ginti-store", "ginti-sync", "ginti-types"]),
     (
         "ginti-bench",
         &[
             "ginti-cluster",
+            "ginti-desk",
             "ginti-postgres",
             "ginti-server",
             "ginti-sqlite",

@@ -1,13 +1,13 @@
 //! A store with something before it that may change the batches on their way: how faults are planted.
 
-use std::sync::Arc;
+use std::{any::Any, sync::Arc};
 
 use ginti_types::{DeviceId, Epoch, ItemSeqId, SessionId, SessionStatus, TenantId, Timestamp, UserLoginId};
 use tokio::sync::watch;
 
 use crate::{
     Access, AssignmentPage, Catalogue, DemoMark, DeviceReport, DeviceSeen, Facility, HistoryEntry, Import, Imported,
-    ItemPage, Ledger, Login, NewRefreshToken, NewSession, NewUser, ProductPage, RefreshRotation, Reported,
+    ItemPage, Job, Ledger, Login, NewRefreshToken, NewSession, NewUser, ProductPage, RefreshRotation, Reported,
     SessionDevice, SessionEvent, SessionSummary, SessionUpdate, SessionUpdated, Store, StoreError, User, async_trait,
 };
 
@@ -35,6 +35,9 @@ impl<B: Between> Store for Behind<B> {
         self.store.changes()
     }
 
+    async fn work(&self, job: Arc<dyn Job>) -> Result<Box<dyn Any + Send>, StoreError> {
+        self.store.work(job).await
+    }
     async fn ledger(&self) -> Result<Ledger, StoreError> {
         self.store.ledger().await
     }

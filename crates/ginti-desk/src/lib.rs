@@ -1,0 +1,93 @@
+//! The manager's side of Ginti's server: what is planned, how far it is, what came out, what was decided, and what leaves the
+//! house.
+//!
+//! Everything here is asked by people, not by devices in their thousands, so it is written once, as plain SQL that every back end
+//! runs ([`ginti_store::Job`]). Each thing one can do is an [`Op`]; it runs in one transaction, checks what the caller may see, and
+//! writes down who decided what.
+
+mod approve;
+mod audit;
+mod decide;
+mod fleet;
+mod outbox;
+mod plan;
+mod progress;
+mod refresh;
+mod review;
+mod rows;
+mod scope;
+mod stock;
+
+use std::{any::Any, sync::Arc};
+
+use async_trait::async_trait;
+use ginti_store::{Job, Sql, Store, StoreError, unexpected};
+
+pub use approve::{Approval, ApproveRun, Blocking};
+pub use audit::{AuditEntry, AuditPage, ListAudit};
+pub use decide::{Decide, Decided, Decision, LineRef, UndoDecision};
+pub use fleet::{FleetDevice, HasNudges, ListFleet, Nudge, NudgeDevice, RevokeDevice, TakeNudges};
+pub use outbox::{
+    Attempted, DueMessages, ListMessages, ListReceivers, Message, MessageRow, NoteAttempt, PutReceiver, Receiver,
+    ReceiverKind, RemoveReceiver, RetryMessage,
+};
+pub use plan::{
+    Adopt, CloneRun, CreateRun, ListRuns, Plan, PlanRun, PlannedSession, RunSummary, SessionNumbers, SplitSession,
+};
+pub use progress::{AtWork, Progress, RunProgress, SessionProgress};
+pub use refresh::{Refresh, Stale};
+pub use review::{Contribution, Filter, LineDetail, Order, ReviewLine, ReviewLines, ReviewPage, ReviewTotals, Totals};
+pub use stock::{PutStock, StockLine};
+
+/// Something one can do.
+#[async_trait]
+pub trait Op: Send + Sync + 'static {
+    /// What comes of it.
+    type Out: Send + 'static;
+    /// Whether it changes anything.
+    const WRITES: bool;
+
+    /// Rows it changes, about.
+    fn weight(&self) -> usize {
+        1
+    }
+
+    /// Does it, in a transaction.
+    async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Out, StoreError>;
+}
+
+/// Does what managers ask.
+#[derive(Clone)]
+pub struct Desk {
+    store: Arc<dyn Store>,
+}
+
+impl Desk {
+    /// Over that store.
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store }
+    }
+
+    /// Does it; what it changed is durable.
+    pub async fn run<O: Op>(&self, op: O) -> Result<O::Out, StoreError> {
+        let out = self.store.work(Arc::new(AsJob(op))).await?;
+        out.downcast().map(|out| *out).map_err(|_| unexpected("another job's answer"))
+    }
+}
+
+struct AsJob<O>(O);
+
+#[async_trait]
+impl<O: Op> Job for AsJob<O> {
+    fn writes(&self) -> bool {
+        O::WRITES
+    }
+
+    fn weight(&self) -> usize {
+        self.0.weight()
+    }
+
+    async fn run(&self, sql: &mut dyn Sql) -> Result<Box<dyn Any + Send>, StoreError> {
+        Ok(Box::new(self.0.run(sql).await?))
+    }
+}

@@ -1,0 +1,56 @@
+//! Everything the desk does, on both databases: each case runs on SQLite and on PostgreSQL.
+
+mod deciding;
+mod delivering;
+mod fleet;
+mod planning;
+mod reviewing;
+mod watching;
+mod world;
+
+macro_rules! on_both {
+    ($($module:ident::$case:ident)*) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let folder = tempfile::tempdir().unwrap();
+                crate::$module::$case(&crate::world::World::on_sqlite(folder.path()).await).await;
+            })*
+        }
+
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let database = ginti_cluster::Database::new().await.unwrap();
+                crate::$module::$case(&crate::world::World::on_postgres(&database.url).await).await;
+            })*
+        }
+    };
+}
+
+on_both! {
+    planning::a_run_is_made_once_and_listed_with_its_sessions
+    planning::a_plan_with_something_unknown_makes_nothing
+    planning::a_list_is_split_between_people
+    planning::a_run_is_cloned_without_its_counts
+    planning::sessions_made_elsewhere_get_runs_of_their_own
+    planning::a_manager_sees_the_own_stores_only
+    reviewing::several_sessions_of_a_product_are_summed
+    reviewing::two_devices_in_one_place_are_contested_and_in_two_are_not
+    reviewing::what_was_not_counted_stands_in_the_review
+    reviewing::a_late_count_is_shown_and_counts_for_nothing
+    reviewing::a_reopened_session_leaves_the_review
+    reviewing::a_recount_stands_in_the_place_of_what_was_counted
+    reviewing::lines_are_filtered_ordered_searched_and_paged
+    reviewing::a_line_tells_its_whole_story
+    deciding::a_decision_is_taken_and_taken_back
+    deciding::a_decision_falls_when_the_count_changes
+    deciding::approval_waits_for_what_is_open_contested_or_to_be_recounted
+    deciding::what_is_approved_stays
+    delivering::approved_results_wait_for_their_receivers
+    delivering::a_message_is_taken_up_by_one_server_and_tried_again_later
+    delivering::a_removed_receiver_gets_nothing_more
+    fleet::devices_are_listed_by_what_waits_on_them
+    fleet::a_device_is_asked_once
+    watching::progress_adds_up_what_arrived
+}
