@@ -12,6 +12,7 @@ mod fleet;
 mod outbox;
 mod plan;
 mod progress;
+mod recount;
 mod refresh;
 mod review;
 mod rows;
@@ -35,6 +36,7 @@ pub use plan::{
     Adopt, CloneRun, CreateRun, ListRuns, Plan, PlanRun, PlannedSession, RunSummary, SessionNumbers, SplitSession,
 };
 pub use progress::{AtWork, Progress, RunProgress, SessionProgress};
+pub use recount::{RecountLines, Recounted};
 pub use refresh::{Refresh, Stale};
 pub use review::{Contribution, Filter, LineDetail, Order, ReviewLine, ReviewLines, ReviewPage, ReviewTotals, Totals};
 pub use stock::{PutStock, StockLine};

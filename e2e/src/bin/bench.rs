@@ -149,7 +149,7 @@ async fn search(device: &Device) -> Result<Vec<f64>> {
           tx.objectStore('products').put({ productId: `large-${n}`, productName, sku, barcodes: [barcode], codes: [barcode], text });
           lines.push(text); productIds.push(`large-${n}`);
         }
-        tx.objectStore('meta').put({ key: 'search', value: { text: `\n${lines.join('\n')}\n`, productIds } });
+        tx.objectStore('meta').put({ key: 'search', value: { text: `\\n${lines.join('\\n')}\\n`, productIds } });
         await new Promise((ok, no) => { tx.oncomplete = ok; tx.onerror = () => no(tx.error); });
         db.close();";
     full_speed(device).await?;

@@ -1,9 +1,12 @@
 //! Decisions, and approval.
 
-use ginti_desk::{Approval, ApproveRun, Blocking, Decide, Decided, Decision, LineRef, ListAudit, UndoDecision};
+use ginti_desk::{
+    Approval, ApproveRun, Blocking, Decide, Decided, Decision, LineRef, ListAudit, Plan, RecountLines, Recounted,
+    UndoDecision,
+};
 use ginti_types::SessionStatus;
 
-use crate::world::{NOW_MS, World, at, boss, of_store, planned, session, units};
+use crate::world::{NOW_MS, World, at, boss, of_store, person, planned, session, units};
 
 pub(crate) fn on(subject: &str, chosen: Option<i64>) -> LineRef {
     LineRef { facility: "F1".to_owned(), subject: subject.to_owned(), chosen }
@@ -127,4 +130,33 @@ pub(crate) async fn what_is_approved_stays(world: &World) {
     world.count("S1", "d1", "ann", 30, &[("1", "p1", 50, None)]).await;
     let lines = world.lines("R1").await;
     assert_eq!((lines[0].counted, lines[0].late), (Some(units(8)), 1), "a late count is seen and changes nothing");
+}
+
+pub(crate) async fn lines_go_back_to_whoever_counted_them(world: &World) {
+    let mut first = planned("S1", "F1", &["p1", "p2"]);
+    first.assigned_to = Some(person("ann"));
+    world.plan("R1", vec![first, planned("S2", "F2", &["p1"])]).await;
+    world.count("S1", "d1", "ann", 1, &[("1", "p1", 5, None), ("2", "?77", 1, None)]).await;
+    world.submit("S1").await;
+    world.submit("S2").await;
+    world.refresh("R1").await;
+    let elsewhere = LineRef { facility: "F2".to_owned(), subject: "p1".to_owned(), chosen: None };
+    let recount = |lines| RecountLines {
+        access: boss(),
+        run: "R1".to_owned(),
+        lines,
+        assigned_to: None,
+        reason: None,
+        name: "Count again".to_owned(),
+        now: at(NOW_MS),
+    };
+    let unknown = world.desk.run(recount(vec![on("?77", None)])).await.unwrap();
+    assert_eq!(unknown, Recounted::NotPlanned(Plan::NoProduct("?77".to_owned())));
+    let sent = world.desk.run(recount(vec![on("p1", None), on("p2", None), elsewhere])).await.unwrap();
+    let Recounted::Sent(sessions, _) = sent else { panic!("{sent:?}") };
+    assert_eq!(sessions.len(), 2, "one in each store");
+    let made = world.store.session(&boss(), &sessions[0]).await.unwrap().unwrap();
+    assert_eq!((made.assigned_to, made.items_requested), (Some(person("ann")), 2));
+    assert_eq!(world.store.session(&boss(), &sessions[1]).await.unwrap().unwrap().assigned_to, None);
+    assert_eq!(world.lines("R1").await.iter().filter(|line| line.decision == Some(Decision::Recount)).count(), 3);
 }

@@ -47,6 +47,7 @@ on_both! {
     deciding::a_decision_falls_when_the_count_changes
     deciding::approval_waits_for_what_is_open_contested_or_to_be_recounted
     deciding::what_is_approved_stays
+    deciding::lines_go_back_to_whoever_counted_them
     delivering::approved_results_wait_for_their_receivers
     delivering::a_message_is_taken_up_by_one_server_and_tried_again_later
     delivering::a_removed_receiver_gets_nothing_more
