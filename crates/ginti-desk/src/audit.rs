@@ -91,3 +91,30 @@ impl Op for ListAudit {
         Ok(AuditPage { entries })
     }
 }
+
+/// Writes down what was decided elsewhere.
+#[derive(Clone, Debug)]
+pub struct NoteAudit {
+    /// Who.
+    pub access: Access,
+    /// What: a stable name.
+    pub action: &'static str,
+    /// To what.
+    pub subject: String,
+    /// The particulars.
+    pub details: Json,
+    /// The server's clock.
+    pub now: Timestamp,
+}
+
+#[async_trait]
+impl Op for NoteAudit {
+    type Out = ();
+    const WRITES: bool = true;
+
+    async fn run(&self, sql: &mut dyn Sql) -> Result<(), StoreError> {
+        let tenant = tenant_key(sql, &self.access.tenant).await?;
+        let by = (self.now, self.access.user.as_str());
+        note(sql, tenant, by, self.action, &self.subject, &self.details).await.map(drop)
+    }
+}

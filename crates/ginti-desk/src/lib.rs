@@ -25,7 +25,7 @@ use async_trait::async_trait;
 use ginti_store::{Job, Sql, Store, StoreError, unexpected};
 
 pub use approve::{Approval, ApproveRun, Blocking};
-pub use audit::{AuditEntry, AuditPage, ListAudit};
+pub use audit::{AuditEntry, AuditPage, ListAudit, NoteAudit};
 pub use decide::{Decide, Decided, Decision, LineRef, UndoDecision};
 pub use fleet::{FleetDevice, HasNudges, ListFleet, Nudge, NudgeDevice, RevokeDevice, TakeNudges};
 pub use outbox::{

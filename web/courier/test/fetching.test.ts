@@ -39,8 +39,8 @@ describe('the catalogue', () => {
     expect(healed.asked, 'nothing twice').toEqual(['P07'])
     expect(await database.products.count()).toBe(TOTAL)
     const search = await ProductSearch.open(database)
-    expect((await search.find('lamp 2', 12)).map(({ productId }) => productId)).toEqual(['P02'])
-    expect((await search.find('lamp 11', 12)).map(({ productId }) => productId)).toEqual(['P11'])
+    expect(search.find('lamp 2', 12).map(({ productId }) => productId)).toEqual(['P02'])
+    expect(search.find('lamp 11', 12).map(({ productId }) => productId)).toEqual(['P11'])
   })
 
   it('begins anew when it is whole, and forgets what the server no longer has', async () => {

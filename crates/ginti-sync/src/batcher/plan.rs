@@ -137,9 +137,9 @@ pub struct HandoverReleased {
 }
 
 impl Batcher {
-    /// How many `saved` rows one plan can use.
+    /// How many `saved` rows one plan has to see: what it can cut, and one more to know that something is left.
     pub fn plan_items_max(&self) -> usize {
-        self.config.outstanding_max * self.config.batch_items_max
+        self.config.outstanding_max * self.config.batch_items_max + 1
     }
 
     /// Decides what to take back, what to cut now, and when to ask again.

@@ -93,7 +93,11 @@ impl Page {
 
     pub(super) fn plan(&mut self, trigger: Trigger) -> Plan {
         let entropy = self.entropy();
-        let with = |truth| self.items.values().filter(move |item| item.truth == truth).cloned().collect();
+        let with = |truth| self.items.values().filter(move |item| item.truth == truth).cloned().collect::<Vec<_>>();
+        // As a host does: no more rows than a plan can use.
+        let mut saved = with(Truth::Saved);
+        saved.sort_by_key(|item| item.revision);
+        saved.truncate(self.machine.plan_items_max());
         let is_open = |delivery: &&DeliveryRecord| {
             matches!(delivery.state, DeliveryState::Cut | DeliveryState::Custody | DeliveryState::Answered)
         };
@@ -101,7 +105,7 @@ impl Page {
             now: self.now,
             trigger,
             device: self.device.clone(),
-            saved: with(Truth::Saved),
+            saved,
             open: self.deliveries.values().filter(is_open).cloned().collect(),
             held_items: with(Truth::Sending),
             entropy,

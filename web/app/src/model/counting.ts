@@ -1,6 +1,6 @@
 // What the counting screen does: scans in their order, corrections, places, matching, sending, and what it tells the person.
 
-import { looksLikeCode, type CourierPage, type CountRequest, type ItemRecord, type ProductRecord, type Status } from '@ginti/courier/page'
+import { looksLikeCode, type CourierPage, type CountRequest, type FoundProduct, type ItemRecord, type ProductRecord, type Status } from '@ginti/courier/page'
 import { actionSheetController } from '@ionic/vue'
 import { computed, reactive, ref, shallowRef } from 'vue'
 import type { Flash } from '../components/LastScan.vue'
@@ -8,7 +8,7 @@ import { problemText, t } from '../i18n'
 import { courier } from './account'
 import { feedback, type Answer } from './feedback'
 import { ScanLine } from './scans'
-import { searchProducts } from './search'
+import { productOf, searchProducts } from './search'
 import { SessionModel, type Group } from './session'
 
 const NOTICE_MS = 6_000
@@ -99,7 +99,8 @@ export function useCounting(id: string) {
       if (exact.length > 0) return countCode(text, exact)
       const isNumber = /^\d{8,}$/.test(text)
       const [found] = isNumber ? [] : await searchProducts(page, text)
-      if (found) return countProduct(found, null)
+      const product = found && (await productOf(page, found))
+      if (product) return countProduct(product, null)
       if (looksLikeCode(text) && /\d/.test(text)) return countCode(text, [])
       feedback('failed')
       say('unknown', t('count.notFound', { text }))
@@ -107,8 +108,11 @@ export function useCounting(id: string) {
     })
   }
 
-  function pick(product: ProductRecord, at: number): void {
-    void line.add(at, () => countProduct(product, null))
+  function pick(found: FoundProduct, at: number): void {
+    void line.add(at, async () => {
+      const product = await productOf(page, found)
+      return product ? countProduct(product, null) : false
+    })
   }
 
   async function countCode(code: string, products: ProductRecord[]): Promise<boolean> {
@@ -285,8 +289,10 @@ export function useCounting(id: string) {
     })
   }
 
-  function match(group: Group, product: ProductRecord): Promise<void> {
+  function match(group: Group, found: FoundProduct): Promise<void> {
     return line.add(performance.now(), async () => {
+      const product = await productOf(page, found)
+      if (!product) return false
       model.introduce(product)
       for (const row of group.rows) await page.match(row, product.productId)
       lastKey.value = product.productId

@@ -226,3 +226,30 @@ fn a_clock_set_back_does_not_stop_the_asking() {
     });
     assert!(asks, "nobody asks for a month");
 }
+
+#[test]
+fn a_backlog_longer_than_a_plan_goes_on_as_soon_as_there_is_room() {
+    let mut page = Page::new(1);
+    let mut server = Server::new("e1");
+    page.machine = Batcher::new(BatcherConfig { batch_items_max: 3, outstanding_max: 2, ..BatcherConfig::default() });
+    for n in 0..20 {
+        page.scan(&format!("product-{n}"));
+    }
+    let begun = page.now;
+    let mut sizes = Vec::new();
+    let mut trigger = Trigger::Manual;
+    loop {
+        let bodies = page.push(trigger);
+        sizes.extend(bodies.iter().map(|body| super::batch(body).items.len()));
+        for body in &bodies {
+            let (id, status, answer) = server.receive(body, page.now);
+            page.answer(id, status, answer);
+        }
+        if !page.settle().iter().any(|settled| settled.plan_now) {
+            break;
+        }
+        trigger = Trigger::Settled;
+    }
+    assert_eq!(sizes, [3, 3, 3, 3, 3, 3, 2]);
+    assert_eq!(page.now, begun, "without waiting for the cadence");
+}
