@@ -11,7 +11,8 @@ mod same_origin;
 mod token;
 
 pub use caller::Caller;
-pub use password::{PasswordError, Passwords, TooManyChecks, hash_password};
+pub(crate) use caller::{Admin, Manager};
+pub use password::{PasswordError, Passwords, TooManyChecks, check_new_password, hash_password};
 pub use token::{TokenError, TokenKeys};
 
 pub(crate) use refresh::{RefreshCookie, RefreshToken};

@@ -76,6 +76,8 @@ pub struct Config {
     pub requests_in_flight_max: usize,
     /// How long `/readyz` says "not ready" before the listener closes, so that a load balancer has looked.
     pub drain_notice: Duration,
+    /// Whether results may be delivered inside the operator's own network, and without TLS.
+    pub private_receivers: bool,
     /// A test aid: ends the process between commit and answer.
     pub crash: Option<CrashAfterCommits>,
 }
@@ -89,6 +91,7 @@ impl Default for Config {
             request_timeout: Duration::from_secs(30),
             requests_in_flight_max: 1_024,
             drain_notice: Duration::ZERO,
+            private_receivers: false,
             crash: None,
         }
     }

@@ -7,6 +7,7 @@
 mod assets;
 pub mod auth;
 pub mod catalogue;
+mod deliver;
 pub mod demo;
 mod deps;
 mod digest;
@@ -19,6 +20,7 @@ pub mod schema;
 mod serve;
 
 pub use assets::{AppFiles, built_app};
+pub use deliver::run as deliver;
 pub use deps::{Clock, Config, CrashAfterCommits, Deps, Entropy, os_entropy, system_clock};
 pub use drain::Drain;
 pub use problem::ProblemResponse;

@@ -2,6 +2,7 @@
 
 mod assignments;
 mod auth;
+mod desk;
 mod health;
 mod import;
 mod items;
@@ -11,16 +12,18 @@ mod products;
 mod sessions;
 mod standing;
 
-use axum::Router;
+use axum::{Extension, Router};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{Deps, assets, layers};
 
+pub(crate) use desk::decimal;
 pub use openapi::document as openapi;
 
 /// The whole service.
 pub fn router(deps: Deps) -> Router {
     let (router, _) = table().split_for_parts();
+    let router = router.layer(Extension(desk::progress::Rooms::default()));
     let router = router.fallback(assets::serve).method_not_allowed_fallback(layers::method_not_allowed);
     layers::around(router, &deps).with_state(deps)
 }
@@ -45,6 +48,33 @@ fn table() -> OpenApiRouter<Deps> {
         .routes(routes!(standing::report)) //                  POST
         // /maarg/poorti/Products
         .routes(routes!(products::list)) //                    GET
+        .routes(routes!(desk::stock_file::put)) //             POST /maarg/poorti/Stock
+        .routes(routes!(desk::users::facilities)) //           GET  /maarg/poorti/Facilities
+        // /maarg/poorti/InventoryCountRun
+        .routes(routes!(desk::runs::list, desk::runs::create)) // GET, POST
+        .routes(routes!(desk::runs::one)) //                   GET  …/{run}
+        .routes(routes!(desk::runs::add)) //                   POST …/{run}/sessions
+        .routes(routes!(desk::plan_file::plan)) //             POST …/{run}/sessions.csv
+        .routes(routes!(desk::runs::split)) //                 POST /maarg/poorti/InventoryCountImport/{id}/split
+        .routes(routes!(desk::progress::get)) //               GET  …/{run}/progress
+        .routes(routes!(desk::progress::stream)) //            GET  …/{run}/progress/stream
+        .routes(routes!(desk::review::lines)) //               GET  …/{run}/review
+        .routes(routes!(desk::review::totals)) //              GET  …/{run}/review/totals
+        .routes(routes!(desk::review::detail)) //              GET  …/{run}/review/{facility}/{subject}
+        .routes(routes!(desk::decisions::decide)) //           POST …/{run}/decisions
+        .routes(routes!(desk::decisions::undo)) //             DELETE …/{run}/decisions/{id}
+        .routes(routes!(desk::decisions::approve)) //          POST …/{run}/approval
+        .routes(routes!(desk::export::export)) //              GET  …/{run}/export
+        // the house
+        .routes(routes!(desk::fleet::list)) //                 GET  /maarg/poorti/Devices
+        .routes(routes!(desk::fleet::update)) //               PUT  …/{device}
+        .routes(routes!(desk::receivers::list)) //             GET  /maarg/poorti/Receivers
+        .routes(routes!(desk::receivers::put, desk::receivers::remove)) // PUT, DELETE …/{receiver}
+        .routes(routes!(desk::receivers::messages)) //         GET  /maarg/poorti/Outbox
+        .routes(routes!(desk::receivers::retry)) //            POST …/{message}/retry
+        .routes(routes!(desk::users::list)) //                 GET  /maarg/poorti/Users
+        .routes(routes!(desk::users::put)) //                  PUT  …/{user}
+        .routes(routes!(desk::audit::list)) //                 GET  /maarg/poorti/Audit
         // operators
         .routes(routes!(health::livez)) //                     GET  /livez
         .routes(routes!(health::readyz)) //                    GET  /readyz

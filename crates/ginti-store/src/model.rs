@@ -18,7 +18,7 @@ pub struct Ledger {
 }
 
 /// What a signed-in person may see. Made from the token alone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Access {
     /// The tenant.
     pub tenant: TenantId,

@@ -4,7 +4,10 @@
 //!
 //! Exits non-zero when a goal is missed.
 
-use std::time::{Duration, Instant};
+use std::{
+    fmt::Write,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, ensure};
 use ginti_e2e::{Device, HARD, ServerOptions, World, eventually};
@@ -212,7 +215,7 @@ fn catalogue() -> String {
     const MAKERS: [&str; 5] = ["Tansy Lane", "Morrowfield", "Osprey", "Kettle & Co", "Brightwater"];
     let mut file = String::from("Handle,Title,Option1 Name,Option1 Value,Variant SKU,Variant Barcode\n");
     for (n, (maker, kind)) in (0..PRODUCTS).zip(MAKERS.iter().cycle().zip(KINDS.iter().cycle())) {
-        file.push_str(&format!("item-{n},{maker} {kind} {n},Title,Default Title,SKU-{n},{}\n", ean(n)));
+        let _ = writeln!(file, "item-{n},{maker} {kind} {n},Title,Default Title,SKU-{n},{}", ean(n));
     }
     file
 }

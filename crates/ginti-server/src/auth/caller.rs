@@ -38,6 +38,39 @@ impl FromRequestParts<Deps> for Caller {
     }
 }
 
+/// A signed-in person who plans and decides.
+pub(crate) struct Manager(pub(crate) Caller);
+
+/// A signed-in person who may do everything in the tenant.
+pub(crate) struct Admin(pub(crate) Caller);
+
+impl FromRequestParts<Deps> for Manager {
+    type Rejection = ProblemResponse;
+
+    async fn from_request_parts(parts: &mut Parts, deps: &Deps) -> Result<Self, Self::Rejection> {
+        let caller = Caller::from_request_parts(parts, deps).await?;
+        if caller.role.decides() {
+            return Ok(Self(caller));
+        }
+        Err(ProblemResponse::new(
+            Code::NotAllowed,
+            "This is for managers. Ask one, or have an admin give you the role.",
+        ))
+    }
+}
+
+impl FromRequestParts<Deps> for Admin {
+    type Rejection = ProblemResponse;
+
+    async fn from_request_parts(parts: &mut Parts, deps: &Deps) -> Result<Self, Self::Rejection> {
+        let caller = Caller::from_request_parts(parts, deps).await?;
+        if caller.role == Role::Admin {
+            return Ok(Self(caller));
+        }
+        Err(ProblemResponse::new(Code::NotAllowed, "This is for admins. Ask one of yours."))
+    }
+}
+
 fn bearer(parts: &Parts) -> Result<&str, ProblemResponse> {
     let Some(value) = parts.headers.get(header::AUTHORIZATION) else {
         return Err(ProblemResponse::new(

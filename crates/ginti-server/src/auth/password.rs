@@ -38,6 +38,54 @@ pub fn hash_password(password: &str) -> Result<String, PasswordError> {
     }
 }
 
+/// Characters a new password has at least (NIST SP 800-63B: length counts, composition does not).
+const PASSWORD_CHARS_MIN: usize = 8;
+/// What everybody tries first.
+const COMMON: [&str; 24] = [
+    "12345678",
+    "123456789",
+    "1234567890",
+    "11111111",
+    "00000000",
+    "87654321",
+    "password",
+    "password1",
+    "password123",
+    "passw0rd",
+    "qwertyui",
+    "qwerty123",
+    "qwertyuiop",
+    "1q2w3e4r",
+    "1qaz2wsx",
+    "iloveyou",
+    "sunshine",
+    "princess",
+    "football",
+    "baseball",
+    "superman",
+    "trustno1",
+    "letmein1",
+    "welcome1",
+];
+
+/// Whether a password may be set for that person; else why not.
+pub fn check_new_password(password: &str, user: &str) -> Result<(), String> {
+    if password.chars().count() < PASSWORD_CHARS_MIN {
+        return Err(format!(
+            "A password needs at least {PASSWORD_CHARS_MIN} characters. Several words make a good one."
+        ));
+    }
+    if password.len() > PASSWORD_BYTES_MAX {
+        return Err(format!("A password has at most {PASSWORD_BYTES_MAX} bytes."));
+    }
+    let lower = password.to_lowercase();
+    let is_one_character = password.chars().all(|character| password.starts_with(character));
+    if COMMON.contains(&lower.as_str()) || is_one_character || lower == user.to_lowercase() {
+        return Err("That password is one of the first that others would try. Choose another one.".to_owned());
+    }
+    Ok(())
+}
+
 /// So many sign-ins wait already that one more would not be answered in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many sign-ins are waiting")]

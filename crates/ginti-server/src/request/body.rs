@@ -43,6 +43,22 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body, bytes_max: usize) -> A
     }
 }
 
+/// Reads a CSV file of at most `bytes_max` bytes, decompressed. Browsers name the type of such files in different ways.
+pub(crate) async fn read_file(headers: &HeaderMap, body: Body, bytes_max: usize) -> Answer<Vec<u8>> {
+    const TYPES: [&str; 4] = ["text/csv", "text/plain", "application/csv", "application/vnd.ms-excel"];
+    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media = given.split(';').next().unwrap_or_default().trim();
+    if !TYPES.iter().any(|good| media.eq_ignore_ascii_case(good)) {
+        discard(body).await;
+        let detail = "Send the file as it is, with \"Content-Type: text/csv\".";
+        return Err(ProblemResponse::new(Code::UnsupportedMediaType, detail));
+    }
+    match encoding(headers)? {
+        Encoding::Identity => collect(body, bytes_max, bytes_max).await,
+        Encoding::Gzip => gunzip(&collect(body, bytes_max + GZIP_OVERHEAD_MAX, bytes_max).await?, bytes_max),
+    }
+}
+
 /// Reads what is left of a body and throws it away.
 ///
 /// A connection closed under a client that is still sending looks like a broken network to it, and it would never see

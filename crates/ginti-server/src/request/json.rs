@@ -17,6 +17,21 @@ const SMALL_BODY_BYTES_MAX: usize = 16 * 1_024;
 /// A JSON body.
 pub(crate) struct Json<T>(pub(crate) T);
 
+/// A JSON body that may hold a list.
+pub(crate) struct Large<T>(pub(crate) T);
+
+/// A list of 100,000 product ids, with room.
+const LARGE_BODY_BYTES_MAX: usize = 8 * 1_024 * 1_024;
+
+impl<T: DeserializeOwned> FromRequest<Deps> for Large<T> {
+    type Rejection = ProblemResponse;
+
+    async fn from_request(request: Request, _deps: &Deps) -> Result<Self, Self::Rejection> {
+        let (parts, body) = request.into_parts();
+        parse(&read(&parts.headers, body, LARGE_BODY_BYTES_MAX).await?).map(Self)
+    }
+}
+
 /// A JSON body, or `T`'s default when there is no body at all (or only `null`).
 pub(crate) struct OptionalJson<T>(pub(crate) T);
 

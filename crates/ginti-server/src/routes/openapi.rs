@@ -27,6 +27,12 @@ use crate::schema;
         (name = "counts", description = "Sending counts"),
         (name = "sessions", description = "Counting sessions and what was counted in them"),
         (name = "catalogue", description = "Products"),
+        (name = "plan", description = "Planning: runs, sessions, lists, stock"),
+        (name = "watch", description = "How far a run is"),
+        (name = "decide", description = "Review and decisions"),
+        (name = "fleet", description = "The devices"),
+        (name = "downstream", description = "Where approved results go"),
+        (name = "people", description = "People, and who decided what"),
         (name = "operators", description = "For whatever watches the process"),
     )
 )]
@@ -66,6 +72,25 @@ impl IntoResponses for SignedInErrors {
             ("401".to_owned(), problem("`token-missing`, `token-expired` (renew at /auth/refresh), `token-invalid`.")),
             ("503".to_owned(), problem("`busy`, `draining`, `storage-unavailable`: come back after `Retry-After`.")),
         ])
+    }
+}
+
+/// Answers of every route of the manager's side.
+pub(super) struct ManagerErrors;
+
+impl IntoResponses for ManagerErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let mut all = SignedInErrors::responses();
+        all.extend([
+            ("400".to_owned(), problem("`invalid-parameter`, `malformed-json`.")),
+            ("403".to_owned(), problem("`not-allowed`: your role may not do this.")),
+            ("404".to_owned(), problem("`not-found`: unknown, or not yours to see.")),
+            ("409".to_owned(), problem("`status-not-allowed`: not as it stands now.")),
+            ("413".to_owned(), problem("`body-too-large`.")),
+            ("415".to_owned(), problem("`unsupported-media-type`, `unsupported-encoding`.")),
+            ("422".to_owned(), problem("`field-invalid`: the sentence says which and why.")),
+        ]);
+        all
     }
 }
 

@@ -1,6 +1,7 @@
 //! `PUT …/{id}`: a session is handed in, handed over, opened again; and what is known of the devices that took part.
 
 use axum::{Json, body::Body, extract::State, http::HeaderMap};
+use ginti_desk::{Desk, HasNudges, TakeNudges};
 use ginti_store::{
     Access, DeviceReport, DeviceStanding, Reported, SessionDevice, SessionEvent, SessionUpdate, SessionUpdated,
     Statement, User,
@@ -186,6 +187,8 @@ pub(super) struct StatedDto {
 #[serde(rename_all = "camelCase")]
 #[schema(as = CourierStatusAnswer)]
 pub(super) struct ReportedDto {
+    /// What a manager asks of the device, told once: `flush` (send what you have), `sign-in` (ask your person to sign in again).
+    nudges: Vec<String>,
     #[schema(value_type = String)]
     epoch: Epoch,
     ledger_seq: u64,
@@ -400,11 +403,14 @@ pub(super) async fn report(
         Ok((given.inventory_count_import_id, statement))
     };
     let sessions = given.sessions.into_iter().map(stated).collect::<Answer<_>>()?;
+    let asked = TakeNudges { tenant: caller.access.tenant.clone(), device: given.device_id.clone() };
     let report = DeviceReport { device: given.device_id, now, details, sessions };
     match deps.store.report_device(&caller.access, report).await? {
         Reported::Taken => {
             let ledger = deps.store.ledger().await?;
-            Ok(Json(ReportedDto { epoch: ledger.epoch, ledger_seq: ledger.ledger_seq, server_time: now }))
+            let desk = Desk::new(deps.store.clone());
+            let nudges = if desk.run(HasNudges(asked.clone())).await? { desk.run(asked).await? } else { Vec::new() };
+            Ok(Json(ReportedDto { nudges, epoch: ledger.epoch, ledger_seq: ledger.ledger_seq, server_time: now }))
         }
         Reported::Revoked => Err(ProblemResponse::new(
             Code::DeviceRevoked,

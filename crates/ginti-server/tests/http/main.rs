@@ -3,6 +3,7 @@
 mod app;
 mod auth;
 mod command;
+mod desk;
 mod health;
 mod import;
 mod items;

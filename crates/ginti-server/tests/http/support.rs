@@ -73,6 +73,13 @@ impl World {
         Self { store, router: router(deps.clone()), deps, now, _folder: folder }
     }
 
+    /// The same world with its server made another way.
+    pub(crate) fn reconfigured(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(&mut self.deps.config);
+        self.router = router(self.deps.clone());
+        self
+    }
+
     /// Lets time pass.
     pub(crate) fn advance_ms(&self, ms: i64) {
         self.now.fetch_add(ms, Ordering::SeqCst);

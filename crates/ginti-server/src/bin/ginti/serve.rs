@@ -5,7 +5,7 @@ use std::{io::Write, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use ginti_server::{
-    Config, CrashAfterCommits, Deps, Drain, auth::Passwords, auth::TokenKeys, built_app, os_entropy, serve,
+    Config, CrashAfterCommits, Deps, Drain, auth::Passwords, auth::TokenKeys, built_app, deliver, os_entropy, serve,
     system_clock,
 };
 use ginti_store::Store;
@@ -52,6 +52,13 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "FORMAT", env = "GINTI_LOG_FORMAT")]
     log_format: Option<LogFormat>,
 
+    /// Let approved results be delivered inside this network too, and without TLS: for an ERP beside this server
+    ///
+    /// Without it they go to https:// addresses on the internet only, so that nobody who may name a receiver reaches what only
+    /// this server can reach.
+    #[arg(long, env = "GINTI_PRIVATE_RECEIVERS")]
+    private_receivers: bool,
+
     /// With --demo, for tests: end the process hard after the N-th import is stored and before it is answered
     #[arg(long, value_name = "N", env = "GINTI_CRASH_AFTER_COMMITS",
         value_parser = clap::value_parser!(u64).range(1..))]
@@ -91,6 +98,7 @@ pub(crate) async fn run(arguments: ServeArguments) -> Result<()> {
     }
     let _ = stdout.flush();
     tracing::info!(url, "listening");
+    tokio::spawn(deliver(deps.clone()));
     serve(listener, deps, stop).await.context("the server ended with an error")
 }
 
@@ -102,6 +110,7 @@ async fn deps(store: Arc<dyn Store>, arguments: &ServeArguments) -> Result<Deps>
     let config = Config {
         access_token_seconds: arguments.access_token_seconds,
         drain_notice: Duration::from_secs(arguments.drain_notice_seconds),
+        private_receivers: arguments.private_receivers,
         crash: arguments.crash_after_commits.filter(|_| arguments.demo).map(CrashAfterCommits::new),
         ..Config::default()
     };

@@ -1,0 +1,315 @@
+//! Tells receivers of approved results: signed, with an idempotency key, again and again until they have taken it.
+//!
+//! Where a message may go is chosen by people of a tenant, not by the operator: it goes to addresses on the internet only, checked
+//! when it is set and again when its name is looked up, and follows no redirect.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use ginti_desk::{Desk, DueMessages, Message, NoteAttempt, ReceiverKind};
+use ginti_types::Timestamp;
+use hmac::{Hmac, Mac};
+use reqwest::{
+    Client, Url,
+    dns::{Addrs, Name, Resolve, Resolving},
+    redirect::Policy,
+};
+use serde_json::{Value as Json, json};
+use sha2::{Digest, Sha256};
+
+use crate::{Deps, routes::decimal};
+
+/// Messages taken up at a time.
+const AT_ONCE: i64 = 10;
+/// How long to wait when there is nothing to do.
+const IDLE: Duration = Duration::from_secs(2);
+/// How long a receiver may take.
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+/// The longest wait between two attempts, in milliseconds.
+const WAIT_MS_MAX: i64 = 60 * 60 * 1_000;
+const FIRST_WAIT_MS: i64 = 5_000;
+/// Characters of a receiver's answer that are kept.
+const ANSWER_CHARS_MAX: usize = 200;
+
+/// Delivers until the server drains.
+pub async fn run(deps: Deps) {
+    let Some(client) = client(deps.config.private_receivers) else { return };
+    let desk = Desk::new(deps.store.clone());
+    while !deps.drain.has_begun() {
+        let due = match desk.run(DueMessages { now: deps.now(), limit: AT_ONCE }).await {
+            Ok(due) => due,
+            Err(error) => {
+                tracing::debug!(%error, "the outbox cannot be read");
+                Vec::new()
+            }
+        };
+        if due.is_empty() {
+            tokio::time::sleep(IDLE).await;
+        }
+        for message in due {
+            let error = send(&client, &message, deps.now(), deps.config.private_receivers).await.err();
+            if let Some(error) = &error {
+                tracing::warn!(
+                    message = message.id,
+                    receiver = message.receiver.id,
+                    error,
+                    "a result was not delivered"
+                );
+            }
+            let wait_ms = wait_ms(message.attempts, u64::from_be_bytes(deps.random()));
+            let note = NoteAttempt { key: message.key, error, wait_ms, now: deps.now() };
+            if let Err(error) = desk.run(note).await {
+                // It is tried again when its lease has run out; the receiver knows it by its key.
+                tracing::warn!(%error, "an attempt could not be noted");
+            }
+        }
+    }
+}
+
+fn client(private: bool) -> Option<Client> {
+    // Another part of the program may have chosen one already: then that one is used.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = Client::builder()
+        .redirect(Policy::none())
+        .timeout(ANSWER_WITHIN)
+        .user_agent(concat!("ginti/", env!("CARGO_PKG_VERSION")))
+        .dns_resolver(Arc::new(PublicOnly { private }))
+        .no_proxy()
+        .build();
+    client.inspect_err(|error| tracing::error!(%error, "results cannot be delivered")).ok()
+}
+
+/// Full jitter under a ceiling that doubles.
+fn wait_ms(attempts: i64, random: u64) -> i64 {
+    let doublings = u32::try_from(attempts).unwrap_or(u32::MAX).min(16);
+    let ceiling = (FIRST_WAIT_MS << doublings).min(WAIT_MS_MAX);
+    1_000 + i64::try_from(random % u64::try_from(ceiling).unwrap_or(1)).unwrap_or(0)
+}
+
+async fn send(client: &Client, message: &Message, now: Timestamp, private: bool) -> Result<(), String> {
+    check_url(&message.receiver.url, private)?;
+    let body = body(message).to_string();
+    let url: Url = message.receiver.url.parse().map_err(|_| "The address is none.".to_owned())?;
+    let signed = sign(&message.receiver.secret, &message.receiver.id, url.as_str(), &message.id, &body, now);
+    let request = client
+        .post(url)
+        .header("content-type", "application/json")
+        .header("idempotency-key", &message.id)
+        .header("content-digest", signed.digest)
+        .header("signature-input", signed.input)
+        .header("signature", signed.signature)
+        .body(body);
+    let answer = request.send().await.map_err(|error| {
+        let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(" ({cause})"));
+        format!("Not reached: {}{cause}", error.without_url())
+    })?;
+    let status = answer.status();
+    if status.is_success() {
+        return Ok(());
+    }
+    let said: String = answer.text().await.unwrap_or_default().chars().take(ANSWER_CHARS_MAX).collect();
+    Err(format!("The receiver answered {status}. {said}").trim_end().to_owned())
+}
+
+fn body(message: &Message) -> Json {
+    let number = |micros: i64| decimal(micros).parse::<serde_json::Number>().map_or(Json::Null, Json::Number);
+    let line = |line: &ginti_desk::MessageRow| match message.receiver.kind {
+        ReceiverKind::Webhook => json!({
+            "productId": line.product, "expectedQuantity": line.expected.map(number), "quantity": number(line.quantity),
+        }),
+        ReceiverKind::Moqui => json!({
+            "productId": line.product, "facilityId": message.facility, "quantity": number(line.quantity),
+            "systemQuantityOnHand": line.expected.map(number),
+            "quantityOnHandVar": number(line.quantity.saturating_sub(line.expected.unwrap_or(0))),
+            "varianceReasonId": "VAR_CYCLE_COUNT",
+        }),
+    };
+    let lines: Vec<_> = message.lines.iter().map(line).collect();
+    match message.receiver.kind {
+        ReceiverKind::Webhook => json!({
+            "type": "ginti.count.approved", "messageId": message.id, "tenantId": message.tenant,
+            "workEffortId": message.run, "workEffortName": message.run_name, "facilityId": message.facility,
+            "approvedAt": message.approved, "items": lines,
+        }),
+        ReceiverKind::Moqui => json!({
+            "workEffortId": message.run, "facilityId": message.facility, "effectiveDate": message.approved,
+            "externalId": message.id, "inventoryVariances": lines,
+        }),
+    }
+}
+
+struct Signed {
+    digest: String,
+    input: String,
+    signature: String,
+}
+
+/// HTTP Message Signatures (RFC 9421), `hmac-sha256`, over what the receiver acts on.
+fn sign(secret: &[u8], key_id: &str, url: &str, id: &str, body: &str, now: Timestamp) -> Signed {
+    let digest = format!("sha-256=:{}:", STANDARD.encode(Sha256::digest(body)));
+    let parameters = format!(
+        "(\"@method\" \"@target-uri\" \"content-digest\" \"content-type\" \"idempotency-key\");created={};keyid=\"{}\";\
+         alg=\"hmac-sha256\"",
+        now.unix_ms() / 1_000,
+        key_id.replace(['"', '\\'], "_")
+    );
+    let base = format!(
+        "\"@method\": POST\n\"@target-uri\": {url}\n\"content-digest\": {digest}\n\"content-type\": application/json\n\
+         \"idempotency-key\": {id}\n\"@signature-params\": {parameters}"
+    );
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("any length is a key");
+    mac.update(base.as_bytes());
+    let signature = STANDARD.encode(mac.finalize().into_bytes());
+    Signed { digest, input: format!("ginti={parameters}"), signature: format!("ginti=:{signature}:") }
+}
+
+/// Whether results may go there; else why not.
+pub(crate) fn check_url(url: &str, private: bool) -> Result<(), String> {
+    let url: Url = url.parse().map_err(|_| "\"url\" is no address like https://erp.example/counts.".to_owned())?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("\"url\" must not hold a password: messages are signed instead.".to_owned());
+    }
+    if private && url.scheme() == "http" {
+        return Ok(());
+    }
+    if url.scheme() != "https" {
+        return Err("\"url\" must begin with https://.".to_owned());
+    }
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    match host.parse::<IpAddr>() {
+        Ok(address) if !private && !is_public(address) => {
+            Err("\"url\" must be an address on the internet, not one of this network.".to_owned())
+        }
+        _ if host.is_empty() || (!private && host.eq_ignore_ascii_case("localhost")) => {
+            Err("\"url\" must be an address on the internet, not this machine.".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Looks names up, and knows only those that lead to the internet.
+struct PublicOnly {
+    private: bool,
+}
+
+impl Resolve for PublicOnly {
+    fn resolve(&self, name: Name) -> Resolving {
+        let private = self.private;
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let good: Vec<SocketAddr> = found.filter(|address| private || is_public(address.ip())).collect();
+            if good.is_empty() {
+                return Err("the name leads to no address on the internet".into());
+            }
+            Ok(Box::new(good.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Whether an address is one that anybody on the internet can reach.
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => is_public_v4(address),
+        IpAddr::V6(address) => match address.to_ipv4_mapped() {
+            Some(address) => is_public_v4(address),
+            None => is_public_v6(address),
+        },
+    }
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let [a, b, c, _] = address.octets();
+    let is_shared = a == 100 && (64..128).contains(&b);
+    let is_benchmark = a == 198 && (18..20).contains(&b);
+    let is_protocol = a == 192 && b == 0 && c == 0;
+    !(address.is_private()
+        || address.is_loopback()
+        || address.is_link_local()
+        || address.is_broadcast()
+        || address.is_documentation()
+        || address.is_multicast()
+        || a == 0
+        || a >= 240
+        || is_shared
+        || is_benchmark
+        || is_protocol)
+}
+
+/// Global unicast without the parts that lead back into IPv4 (6to4, Teredo, NAT64) or nowhere.
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    let [a, b, ..] = address.segments();
+    (0x2000..0x4000).contains(&a) && a != 0x2002 && !(a == 0x2001 && (b < 0x200 || b == 0xdb8))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_go_to_the_internet_only() {
+        for good in ["https://erp.example/counts", "https://8.8.8.8/", "https://[2606:4700::1111]:8443/x"] {
+            assert_eq!(check_url(good, false), Ok(()), "{good}");
+        }
+        for bad in [
+            "http://erp.example/",
+            "ftp://erp.example/",
+            "https://localhost/",
+            "https://127.0.0.1/",
+            "https://10.1.2.3/",
+            "https://169.254.169.254/latest",
+            "https://[::1]/",
+            "https://[::ffff:127.0.0.1]/",
+            "https://[fd00::1]/",
+            "https://0.0.0.0/",
+            "https://100.64.0.1/",
+            "https://192.168.1.1/",
+            "https://me:secret@erp.example/",
+            "https://2130706433/",
+            "https://[2002:7f00:1::]/",
+            "erp.example",
+        ] {
+            assert!(check_url(bad, false).is_err(), "{bad}");
+        }
+        assert_eq!(check_url("http://127.0.0.1:9/", true), Ok(()));
+    }
+
+    #[test]
+    fn a_name_that_leads_inside_is_not_known() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let name = || "localhost".parse::<Name>().unwrap();
+        assert!(runtime.block_on(PublicOnly { private: false }.resolve(name())).is_err());
+        assert!(runtime.block_on(PublicOnly { private: true }.resolve(name())).is_ok());
+    }
+
+    #[test]
+    fn waits_grow_to_an_hour_and_are_spread() {
+        assert!((1_000..6_000).contains(&wait_ms(0, u64::MAX)));
+        assert_eq!(wait_ms(0, 0), 1_000);
+        for attempts in 0..40 {
+            assert!(wait_ms(attempts, u64::MAX / 2) <= WAIT_MS_MAX + 1_000);
+        }
+    }
+
+    #[test]
+    fn a_signature_is_over_what_the_receiver_acts_on() {
+        let now = Timestamp::from_unix_ms(1_795_338_844_000);
+        let of = |url: &str, id: &str, body: &str| sign(b"secret", "erp", url, id, body, now).signature;
+        let first = of("https://erp.example/", "m1", "{}");
+        assert!(first.starts_with("ginti=:") && first.ends_with(':'));
+        assert_eq!(first, of("https://erp.example/", "m1", "{}"));
+        for other in [
+            of("https://erp.example/x", "m1", "{}"),
+            of("https://erp.example/", "m2", "{}"),
+            of("https://erp.example/", "m1", "[]"),
+        ] {
+            assert_ne!(other, first);
+        }
+        // The digest of an empty object, as RFC 9530 writes it.
+        let digest = sign(b"secret", "erp", "https://erp.example/", "m1", "{}", now).digest;
+        assert_eq!(digest, "sha-256=:RBNvo1WzZ4oRRq0W9+hknpT7T8If536DEMBg9hyq/4o=:");
+    }
+}

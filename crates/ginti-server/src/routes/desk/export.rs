@@ -1,0 +1,155 @@
+//! A run's lines as a file: CSV that a spreadsheet opens without running anything in it, or JSON.
+
+use axum::{
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use ginti_desk::{Filter, Order, ReviewLine, ReviewLines};
+use ginti_types::Code;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::{
+    decimal,
+    review::{LineDto, read},
+};
+use crate::{
+    Deps,
+    auth::Manager,
+    problem::{Answer, ProblemResponse},
+    request::{Params, Segments},
+    routes::openapi::ManagerErrors,
+};
+
+/// Lines read at a time.
+const PAGE: i64 = 1_000;
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ExportQuery {
+    /// `csv` or `json`; `csv` if left out.
+    format: Option<String>,
+}
+
+/// A run's lines as a file
+///
+/// CSV: texts that a spreadsheet would take for a formula begin with an apostrophe.
+#[utoipa::path(
+    get,
+    path = "/maarg/poorti/InventoryCountRun/{workEffortId}/export",
+    operation_id = "exportRun",
+    tag = "decide",
+    params(("workEffortId" = String, Path, description = "The run."), ExportQuery),
+    responses((status = 200, content_type = "text/csv", body = String, description = "All lines, by store and product."), ManagerErrors),
+    security(("bearer" = []))
+)]
+pub(crate) async fn export(
+    State(deps): State<Deps>,
+    Manager(caller): Manager,
+    Segments(id): Segments<String>,
+    Params(query): Params<ExportQuery>,
+) -> Answer<Response> {
+    let is_csv = match query.format.as_deref() {
+        None | Some("csv") => true,
+        Some("json") => false,
+        Some(_) => return Err(ProblemResponse::new(Code::InvalidParameter, "\"format\" must be csv or json.")),
+    };
+    let mut lines = Vec::new();
+    loop {
+        let page = ReviewLines {
+            access: caller.access.clone(),
+            run: id.clone(),
+            facility: None,
+            search: None,
+            filter: Filter::All,
+            order: Order::Subject,
+            offset: i64::try_from(lines.len()).unwrap_or(i64::MAX),
+            limit: PAGE,
+        };
+        let (found, has_more) = read(&deps, &caller, page).await?;
+        lines.extend(found);
+        if !has_more {
+            break;
+        }
+    }
+    let (kind, name, body) = if is_csv {
+        ("text/csv; charset=utf-8", "attachment; filename=\"count.csv\"", csv_of(&lines).map_err(|_| broken())?)
+    } else {
+        let items: Vec<_> = lines.into_iter().map(LineDto::from).collect();
+        let body = serde_json::to_vec(&serde_json::json!({ "items": items })).map_err(|_| broken())?;
+        ("application/json", "attachment; filename=\"count.json\"", body)
+    };
+    Ok(([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, name)], body).into_response())
+}
+
+fn broken() -> ProblemResponse {
+    ProblemResponse::new(Code::InternalError, "The file could not be written. Try again; the operator's log says more.")
+}
+
+fn csv_of(lines: &[ReviewLine]) -> Result<Vec<u8>, csv::Error> {
+    let mut file = csv::Writer::from_writer(Vec::new());
+    file.write_record([
+        "facilityId",
+        "productId",
+        "sku",
+        "productName",
+        "identifier",
+        "expected",
+        "counted",
+        "difference",
+        "unitCost",
+        "valueDifference",
+        "contested",
+        "lateCounts",
+        "decision",
+        "chosen",
+        "reason",
+        "decidedBy",
+    ])?;
+    for line in lines {
+        let plain = |text: Option<&str>| safe(text.unwrap_or_default());
+        let number = |micros: Option<i64>| micros.map(decimal).unwrap_or_default();
+        file.write_record([
+            safe(&line.facility),
+            plain(line.product.as_deref()),
+            plain(line.sku.as_deref()),
+            plain(line.name.as_deref()),
+            plain(line.subject.strip_prefix('?')),
+            number(line.expected),
+            number(line.counted),
+            number(Some(line.difference)),
+            number(line.unit_cost),
+            number(line.value_difference),
+            if line.is_contested { "Y" } else { "N" }.to_owned(),
+            line.late.to_string(),
+            line.decision.map(ginti_desk::Decision::as_str).unwrap_or_default().to_owned(),
+            number(line.chosen),
+            plain(line.reason.as_deref()),
+            plain(line.decided_by.as_deref()),
+        ])?;
+    }
+    file.into_inner().map_err(|error| error.into_error().into())
+}
+
+/// A text that no spreadsheet takes for a formula.
+fn safe(text: &str) -> String {
+    let is_risky =
+        text.trim_start().starts_with(['=', '+', '-', '@', '|', '%']) || text.starts_with(['\t', '\r', '\n']);
+    if is_risky { format!("'{text}") } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_spreadsheet_would_run_is_a_text() {
+        for risky in ["=1+1", "+cmd|' /C calc'!A0", "-2", "@SUM(1)", "\t=1", " =1", "|x", "%0A"] {
+            assert_eq!(safe(risky), format!("'{risky}"));
+        }
+        for plain in ["Rice", "1=1", "A-7", ""] {
+            assert_eq!(safe(plain), plain);
+        }
+    }
+}

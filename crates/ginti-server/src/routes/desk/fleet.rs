@@ -1,0 +1,148 @@
+//! The devices.
+
+use axum::{Json, extract::State, http::StatusCode};
+use ginti_desk::{FleetDevice, ListFleet, Nudge, NudgeDevice, RevokeDevice};
+use ginti_types::{Code, DeviceId, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::run;
+use crate::{
+    Deps,
+    auth::Manager,
+    problem::{Answer, ProblemResponse},
+    request::{Large, Segments},
+    routes::openapi::ManagerErrors,
+};
+
+/// Unsent for longer than this is an alert.
+const UNSENT_ALERT_MS: i64 = 2 * 60 * 60 * 1_000;
+
+/// A device, as it last said and as it was last seen.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Device)]
+pub(crate) struct DeviceDto {
+    device_id: String,
+    is_revoked: bool,
+    #[schema(value_type = String, format = DateTime)]
+    first_seen_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    last_seen_at: Timestamp,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    reported_at: Option<Timestamp>,
+    reported_by_user_login_id: Option<String>,
+    /// What it said of itself: versions, browser, storage, courier.
+    #[schema(value_type = Option<Object>)]
+    details: Option<serde_json::Value>,
+    /// Rows that it said were not confirmed.
+    unsent_count: u64,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    oldest_unsent_at: Option<Timestamp>,
+    /// What it is asked to do at its next contact.
+    nudges: Vec<String>,
+    /// `unsent-for-long`: it has counts that have not arrived for two hours. `revoked-with-unsent`: it is shut out and has some.
+    alerts: Vec<&'static str>,
+}
+
+impl DeviceDto {
+    fn of(device: FleetDevice, now: Timestamp) -> Self {
+        let is_old = device.oldest_unsent.is_some_and(|oldest| now.unix_ms() - oldest.unix_ms() >= UNSENT_ALERT_MS);
+        let mut alerts = Vec::new();
+        if is_old {
+            alerts.push("unsent-for-long");
+        }
+        if device.is_revoked && device.unsent > 0 {
+            alerts.push("revoked-with-unsent");
+        }
+        Self {
+            device_id: device.device,
+            is_revoked: device.is_revoked,
+            first_seen_at: device.first_seen,
+            last_seen_at: device.last_seen,
+            reported_at: device.reported_at,
+            reported_by_user_login_id: device.reported_by,
+            details: device.details,
+            unsent_count: device.unsent,
+            oldest_unsent_at: device.oldest_unsent,
+            nudges: device.nudges,
+            alerts,
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = DeviceList)]
+pub(crate) struct DevicesDto {
+    items: Vec<DeviceDto>,
+    #[schema(value_type = String, format = DateTime)]
+    server_time: Timestamp,
+}
+
+/// What is to become of a device; what is left out stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = DeviceUpdate)]
+pub(crate) struct UpdateDto {
+    /// Nothing of it is taken any more, or again. What it has not sent stays on it.
+    is_revoked: Option<bool>,
+    /// `flush` (send what you have) or `sign-in` (ask your person to sign in again), told at its next contact.
+    nudge: Option<String>,
+}
+
+/// List the devices, those with something unsent for longest first
+#[utoipa::path(
+    get,
+    path = "/maarg/poorti/Devices",
+    operation_id = "listDevices",
+    tag = "fleet",
+    responses((status = 200, body = DevicesDto, description = "Devices that had to do with one of your stores."), ManagerErrors),
+    security(("bearer" = []))
+)]
+pub(crate) async fn list(State(deps): State<Deps>, Manager(caller): Manager) -> Answer<Json<DevicesDto>> {
+    let now = deps.now();
+    let devices = run(&deps, ListFleet { access: caller.access }).await?;
+    let items = devices.into_iter().map(|device| DeviceDto::of(device, now)).collect();
+    Ok(Json(DevicesDto { items, server_time: now }))
+}
+
+/// Ask a device to do something, shut it out, or let it in again
+#[utoipa::path(
+    put,
+    path = "/maarg/poorti/Devices/{deviceId}",
+    operation_id = "updateDevice",
+    tag = "fleet",
+    params(("deviceId" = String, Path, description = "The device.")),
+    request_body = UpdateDto,
+    responses((status = 204, description = "Done; a nudge waits for the device's next contact."), ManagerErrors),
+    security(("bearer" = []))
+)]
+pub(crate) async fn update(
+    State(deps): State<Deps>,
+    Manager(caller): Manager,
+    Segments(id): Segments<String>,
+    Large(given): Large<UpdateDto>,
+) -> Answer<StatusCode> {
+    let no_device = || ProblemResponse::new(Code::NotFound, "There is no device of that id that you may see.");
+    let device = DeviceId::new(id).map_err(|_| no_device())?;
+    let nudge = given.nudge.as_deref().map(|name| {
+        Nudge::from_name(name)
+            .ok_or_else(|| ProblemResponse::new(Code::FieldInvalid, "\"nudge\" must be flush or sign-in."))
+    });
+    let nudge = nudge.transpose()?;
+    if let Some(revoked) = given.is_revoked {
+        let note = RevokeDevice { access: caller.access.clone(), device: device.clone(), revoked, now: deps.now() };
+        if !run(&deps, note).await? {
+            return Err(no_device());
+        }
+        deps.store.set_device_revoked(&caller.access.tenant, &device, revoked).await?;
+    }
+    if let Some(nudge) = nudge {
+        let ask = NudgeDevice { access: caller.access, device, nudge, now: deps.now() };
+        if !run(&deps, ask).await? {
+            return Err(no_device());
+        }
+    }
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,185 @@
+//! People: who they are, what they may do, where; and passwords set for them.
+
+use axum::{Json, extract::State, http::StatusCode};
+use ginti_desk::NoteAudit;
+use ginti_store::{NewUser, Role, StoreError, User};
+use ginti_types::{Code, FacilityId, UserLoginId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{run, text};
+use crate::{
+    Deps,
+    auth::{Admin, Manager, check_new_password, hash_password},
+    problem::{Answer, ProblemResponse},
+    request::{Large, Segments},
+    routes::openapi::ManagerErrors,
+};
+
+/// A person.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = User)]
+pub(crate) struct UserDto {
+    #[schema(value_type = String)]
+    user_login_id: UserLoginId,
+    name: String,
+    /// `counter`, `lead`, `manager` or `admin`.
+    #[schema(example = "counter")]
+    role: &'static str,
+    /// Null: every store.
+    #[schema(value_type = Option<Vec<String>>)]
+    facility_ids: Option<Vec<FacilityId>>,
+}
+
+impl From<User> for UserDto {
+    fn from(user: User) -> Self {
+        Self { user_login_id: user.id, name: user.name, role: user.role.as_str(), facility_ids: user.facilities }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = UserList)]
+pub(crate) struct UsersDto {
+    items: Vec<UserDto>,
+}
+
+/// A store.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Facility)]
+pub(crate) struct FacilityDto {
+    #[schema(value_type = String)]
+    facility_id: FacilityId,
+    facility_name: String,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = FacilityList)]
+pub(crate) struct FacilitiesDto {
+    items: Vec<FacilityDto>,
+}
+
+/// A person to add, or to change.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = PutUser)]
+pub(crate) struct PutUserDto {
+    #[schema(min_length = 1, max_length = 100)]
+    name: String,
+    role: String,
+    /// Null: every store (managers and admins only).
+    #[schema(value_type = Option<Vec<String>>)]
+    facility_ids: Option<Vec<FacilityId>>,
+    /// At least 8 characters, and none of the most used ones. Needed for a new person; changing it ends all sign-ins.
+    #[schema(min_length = 8, max_length = 200)]
+    password: Option<String>,
+}
+
+/// The stores you work in
+#[utoipa::path(
+    get,
+    path = "/maarg/poorti/Facilities",
+    operation_id = "listFacilities",
+    tag = "plan",
+    responses((status = 200, body = FacilitiesDto, description = "By id."), ManagerErrors),
+    security(("bearer" = []))
+)]
+pub(crate) async fn facilities(State(deps): State<Deps>, Manager(caller): Manager) -> Answer<Json<FacilitiesDto>> {
+    let all = deps.store.facilities(&caller.access.tenant).await?;
+    let own = |facility: &ginti_store::Facility| {
+        caller.access.facilities.as_ref().is_none_or(|own| own.contains(&facility.id))
+    };
+    let items = all.into_iter().filter(own);
+    let items = items.map(|facility| FacilityDto { facility_id: facility.id, facility_name: facility.name }).collect();
+    Ok(Json(FacilitiesDto { items }))
+}
+
+/// The people of your stores
+#[utoipa::path(
+    get,
+    path = "/maarg/poorti/Users",
+    operation_id = "listUsers",
+    tag = "people",
+    responses((status = 200, body = UsersDto, description = "By sign-in name."), ManagerErrors),
+    security(("bearer" = []))
+)]
+pub(crate) async fn list(State(deps): State<Deps>, Manager(caller): Manager) -> Answer<Json<UsersDto>> {
+    let users = deps.store.users(&caller.access.tenant).await?;
+    let is_seen = |user: &User| match (&caller.access.facilities, &user.facilities) {
+        (Some(own), Some(theirs)) => theirs.iter().any(|one| own.contains(one)),
+        _ => true,
+    };
+    Ok(Json(UsersDto { items: users.into_iter().filter(is_seen).map(UserDto::from).collect() }))
+}
+
+/// Add a person, or change name, role, stores or password
+#[utoipa::path(
+    put,
+    path = "/maarg/poorti/Users/{userLoginId}",
+    operation_id = "putUser",
+    tag = "people",
+    params(("userLoginId" = String, Path, description = "The sign-in name.")),
+    request_body = PutUserDto,
+    responses((status = 204, description = "Done."), ManagerErrors),
+    security(("bearer" = []))
+)]
+pub(crate) async fn put(
+    State(deps): State<Deps>,
+    Admin(caller): Admin,
+    Segments(id): Segments<String>,
+    Large(given): Large<PutUserDto>,
+) -> Answer<StatusCode> {
+    let invalid = |detail: &str| ProblemResponse::new(Code::FieldInvalid, detail);
+    let id = UserLoginId::new(id).map_err(|error| invalid(&format!("The sign-in name {error}.")))?;
+    let role =
+        Role::from_name(&given.role).ok_or_else(|| invalid("\"role\" must be counter, lead, manager or admin."))?;
+    if given.facility_ids.is_none() && !role.decides() {
+        return Err(invalid("Name the stores (\"facilityIds\") that this person works in."));
+    }
+    let tenant = &caller.access.tenant;
+    let known = deps.store.login(&id).await?;
+    if known.as_ref().is_some_and(|login| login.user.tenant != *tenant) {
+        return Err(invalid("That sign-in name is taken. Choose another one."));
+    }
+    if id == caller.access.user && role != Role::Admin {
+        return Err(invalid("You cannot take the admin's role from yourself. Ask another admin."));
+    }
+    let password_hash = match (&given.password, &known) {
+        (Some(password), _) => {
+            check_new_password(password, id.as_str()).map_err(|why| invalid(&why))?;
+            let password = password.clone();
+            let hashed = tokio::task::spawn_blocking(move || hash_password(&password)).await;
+            hashed.ok().and_then(Result::ok).ok_or_else(|| {
+                ProblemResponse::new(Code::InternalError, "The password could not be kept. Try again.")
+            })?
+        }
+        (None, Some(login)) => login.password_hash.clone(),
+        (None, None) => return Err(invalid("A new person needs a \"password\" to begin with.")),
+    };
+    let user = User {
+        id: id.clone(),
+        tenant: tenant.clone(),
+        name: text("name", &given.name, 100)?,
+        role,
+        facilities: given.facility_ids,
+    };
+    let details = serde_json::json!({
+        "role": role.as_str(), "facilityIds": user.facilities, "passwordChanged": given.password.is_some(),
+    });
+    match deps.store.put_user(tenant, NewUser { user, password_hash }).await {
+        Ok(()) => {}
+        Err(StoreError::Missing(what)) => return Err(invalid(&format!("There is no {what}."))),
+        Err(StoreError::Exists(_)) => return Err(invalid("That sign-in name is taken. Choose another one.")),
+        Err(error) => return Err(error.into()),
+    }
+    let note = NoteAudit {
+        access: caller.access.clone(),
+        action: "user-put",
+        subject: id.as_str().to_owned(),
+        details,
+        now: deps.now(),
+    };
+    run(&deps, note).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,44 @@
+//! The manager's side over HTTP.
+
+mod deciding;
+mod delivery;
+mod fleet;
+mod people;
+mod planning;
+mod watching;
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, World};
+
+pub(super) const RUN: &str = "/maarg/poorti/InventoryCountRun";
+
+pub(super) async fn ask(world: &World, method: &str, user: &str, path: &str, body: Option<&Value>) -> Answer {
+    let token = world.token(user).await;
+    let call = world.call(method, path).bearer(&token);
+    match body {
+        Some(body) => call.json(body).send().await,
+        None => call.send().await,
+    }
+}
+
+pub(super) async fn post(world: &World, path: &str, body: &Value) -> Answer {
+    ask(world, "POST", "manager", path, Some(body)).await
+}
+
+pub(super) async fn file(world: &World, path: &str, text: &str) -> Answer {
+    let token = world.token("manager").await;
+    world.post(path).bearer(&token).header("content-type", "text/csv").body(text.to_owned()).send().await
+}
+
+/// A run `R1` with session `S1`, a list of three in STORE_1.
+pub(super) async fn planned(world: &World) {
+    let made = post(world, RUN, &json!({ "workEffortId": "R1", "workEffortName": "November" })).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let session = json!({
+        "inventoryCountImportId": "S1", "countImportName": "Aisle 3", "facilityId": "STORE_1",
+        "purposeType": "DIRECTED_COUNT", "productIds": ["10440", "10441", "10442"], "assignedUserLoginId": "counter"
+    });
+    let made = post(world, &format!("{RUN}/R1/sessions"), &json!({ "sessions": [session] })).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+}
