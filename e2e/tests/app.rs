@@ -201,6 +201,51 @@ async fn an_unknown_code_is_matched_later_and_what_has_no_code_is_counted_by_han
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_note_is_written_without_a_network_and_arrives_with_its_count() -> Result<()> {
+    let mut world = World::new(ServerOptions::default()).await?;
+    let (_, code) = world.api().await?.barcodes().await?[0].clone();
+    let mut device = world.device("phone").await?;
+    device.begin("counter", HARD).await?;
+    world.link.down().await;
+    device.emulate_network(false).await?;
+    device.scan(&code).await?;
+    device.scan(&code).await?;
+    says(&device, "last-total", "2").await?;
+    let row = device.rows(HARD).await?.into_keys().next().context("no row")?;
+    device.press("last-note").await?;
+    type_into(&device, "note-field", " Box torn, ").await?;
+    pictures(&device, "note").await?;
+    type_into(&device, "note-field", "2 missing").await?;
+    device.press("note-save").await?;
+    says(&device, "last-note", "Box torn, 2 missing").await?;
+    says(&device, &format!("note-{row}"), "Box torn, 2 missing").await?;
+    pictures(&device, "noted").await?;
+
+    world.link.up().await?;
+    device.emulate_network(true).await?;
+    device.press("send-now").await?;
+    confirmed(&device, HARD, 1).await?;
+    let api = world.api().await?;
+    let items_path = format!("/maarg/poorti/InventoryCountImport/{HARD}/items");
+    let items = api.get(&items_path).await?;
+    ensure!(items["items"][0]["note"] == "Box torn, 2 missing" && items["items"][0]["quantity"] == 2, "{items}");
+
+    // A colleague reads it; taken away, it is gone on the server too, and the count stays.
+    let mut his = world.device("his").await?;
+    his.begin("counter2", HARD).await?;
+    says(&his, &format!("note-{row}"), "Box torn, 2 missing").await?;
+    his.close().await?;
+    device.press(&format!("note-{row}")).await?;
+    device.press("note-clear").await?;
+    says(&device, "last-note", "Add a note").await?;
+    device.press("send-now").await?;
+    confirmed(&device, HARD, 1).await?;
+    let items = api.get(&items_path).await?;
+    ensure!(items["items"][0]["note"].is_null() && items["items"][0]["quantity"] == 2, "{items}");
+    device.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_left_of_a_list_is_written_down_as_none_in_one_step() -> Result<()> {
     let world = World::new(ServerOptions::default()).await?;
     let mut device = world.device("phone").await?;

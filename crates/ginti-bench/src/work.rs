@@ -228,6 +228,7 @@ impl Client {
                 counted_by_user_login_id: Some(UserLoginId::new(USER).expect("an id")),
                 is_requested: None,
                 location_seq_id: None,
+                note: None,
             },
         });
         let items: Vec<_> = items.collect();

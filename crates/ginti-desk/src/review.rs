@@ -306,6 +306,8 @@ pub struct Contribution {
     pub quantity: i64,
     /// Where.
     pub location: Option<String>,
+    /// What the counter wrote beside it.
+    pub note: Option<String>,
     /// How it was decided on arrival.
     pub outcome: Outcome,
     /// It is the count that holds in its row.
@@ -404,6 +406,7 @@ async fn contribution(
         received_at: Timestamp::from_unix_ms(received_at),
         quantity: entry.quantity,
         location: entry.location_seq_id.map(str::to_owned),
+        note: entry.note.map(str::to_owned),
         outcome: entry.outcome()?,
         holds,
     })

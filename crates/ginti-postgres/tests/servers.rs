@@ -197,6 +197,7 @@ fn batch(number: u8) -> Import {
             counted_by_user_login_id: None,
             is_requested: None,
             location_seq_id: None,
+            note: None,
         },
     };
     Import {

@@ -43,6 +43,7 @@ impl Form {
             counted_by_user_login_id,
             is_requested,
             location_seq_id,
+            note,
         } = content;
         self.0.push(b'C');
         self.text(import_item_seq_id.as_str());
@@ -58,6 +59,11 @@ impl Form {
             Some(Requested::N) => b'N',
         });
         self.optional(location_seq_id.as_ref().map(LocationSeqId::as_str));
+        // Nothing where there is none: batches from before there were notes keep their digest.
+        if let Some(note) = note {
+            self.0.push(b'N');
+            self.text(note.as_str());
+        }
     }
 
     fn refusal(&mut self, refusal: &ItemRefusal) {
@@ -100,10 +106,21 @@ mod tests {
         assert_eq!(of(BATCH), of(&BATCH.replace("1.50", "15e-1")));
         assert_eq!(of(BATCH), of(&BATCH.replace("2026-11-22T10:00:00+01:00", "2026-11-22T09:00:00.000Z")));
         assert_eq!(of(BATCH), of(&BATCH.replace("\"revision\":7", "\"revision\":7,\"locationSeqId\":null")));
+        assert_eq!(of(BATCH), of(&BATCH.replace("\"revision\":7", "\"revision\":7,\"note\":null")));
+        assert_eq!(
+            of(&BATCH.replace("\"revision\":7", "\"revision\":7,\"note\":\"torn\"")),
+            of(&BATCH.replace("\"revision\":7", "\"revision\":7,\"note\":\" \\u0074orn\\n\""))
+        );
         assert_eq!(
             of(BATCH),
             of(&BATCH.replace(r#""productId":"p","quantity":1.50"#, r#""quantity":1.5,"productId":"p""#))
         );
+    }
+
+    /// Receipts that servers remember are of batches from before there were notes.
+    #[test]
+    fn a_batch_without_a_note_has_the_digest_it_always_had() {
+        assert_eq!(u128::from_be_bytes(of(BATCH)), 0x4f7d_feca_2d3d_3adc_ecab_fec4_9389_a9f1);
     }
 
     #[test]
@@ -114,6 +131,9 @@ mod tests {
             (r#""importItemSeqId":"1""#, r#""importItemSeqId":"2""#),
             (r#""productId":"p""#, r#""productIdentifier":"p""#),
             (r#""productId":"p""#, r#""productId":"p","locationSeqId":"p""#),
+            (r#""productId":"p""#, r#""productId":"p","note":"p""#),
+            (r#""productId":"p""#, r#""productId":"p","note":"q""#),
+            (r#""productId":"p""#, r#""productId":"p","locationSeqId":"p","note":"p""#),
             (r#""productId":"p""#, r#""productId":"p","countedByUserLoginId":"p""#),
             (r#""productId":"p""#, r#""productId":"p","isRequested":"Y""#),
             (r#""productId":"p""#, r#""productId":"p","isRequested":"N""#),

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
     "items": [{
         "importItemSeqId": "00017", "productId": "10440", "productIdentifier": "030955168517", "quantity": 12,
         "revision": 893_254_217_728_001_u64, "countedAt": "2026-11-22T09:14:03.120Z", "countedByUserLoginId": "counter",
-        "isRequested": "Y", "locationSeqId": null
+        "isRequested": "Y", "locationSeqId": null, "note": "Box torn"
     }]
 }))]
 pub struct Batch {
@@ -59,6 +59,9 @@ pub struct CountItem {
     /// Where in the facility.
     #[schema(min_length = 1, max_length = 40)]
     pub location_seq_id: Option<String>,
+    /// What a person wrote beside the count: no control characters but line feeds, and white space around it is dropped.
+    #[schema(min_length = 1, max_length = 500)]
+    pub note: Option<String>,
 }
 
 /// The server's durable answer to a batch; entries stand in the order of the batch's items.

@@ -2,7 +2,7 @@
 //! costs a page per batch, where a record and two indexes for each count cost more than everything else together.
 
 use ginti_types::{
-    ItemContent, ItemSeqId, LocationSeqId, Outcome, ProductId, ProductIdentifier, Requested, Revision, Timestamp,
+    ItemContent, ItemSeqId, LocationSeqId, Note, Outcome, ProductId, ProductIdentifier, Requested, Revision, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +35,14 @@ pub struct Entry<'a> {
     pub location_seq_id: Option<&'a str>,
     /// The number of the late entry that this one applies.
     pub origin: Option<i64>,
+    /// What a person wrote beside it. Stands behind the entry if there is one (see [`NOTE_FOLLOWS`]).
+    #[serde(skip)]
+    pub note: Option<&'a str>,
 }
+
+/// Added to the outcome of an entry that has a note behind it. Histories from before there were notes have none, and read as
+/// they always did.
+const NOTE_FOLLOWS: u8 = 0x80;
 
 impl<'a> Entry<'a> {
     /// Of a count that arrives.
@@ -58,14 +65,32 @@ impl<'a> Entry<'a> {
             is_requested: content.is_requested.map(|requested| requested == Requested::Y),
             location_seq_id: content.location_seq_id.as_ref().map(LocationSeqId::as_str),
             origin: None,
+            note: content.note.as_ref().map(Note::as_str),
         }
     }
 
     /// Appends it.
     pub fn write(&self, to: &mut Vec<u8>) -> Result<(), StoreError> {
         let before = std::mem::take(to);
-        *to = postcard::to_extend(self, before).map_err(damaged)?;
+        *to = match self.note {
+            None => postcard::to_extend(self, before),
+            Some(note) => postcard::to_extend(&Self { outcome: self.outcome | NOTE_FOLLOWS, ..*self }, before)
+                .and_then(|written| postcard::to_extend(note, written)),
+        }
+        .map_err(damaged)?;
         Ok(())
+    }
+
+    /// Takes the first of a record; the rest.
+    fn read(record: &'a [u8]) -> postcard::Result<(Self, &'a [u8])> {
+        let (mut entry, rest) = postcard::take_from_bytes::<Self>(record)?;
+        if entry.outcome & NOTE_FOLLOWS == 0 {
+            return Ok((entry, rest));
+        }
+        entry.outcome &= !NOTE_FOLLOWS;
+        let (note, rest) = postcard::take_from_bytes(rest)?;
+        entry.note = Some(note);
+        Ok((entry, rest))
     }
 
     /// How it was decided.
@@ -93,6 +118,7 @@ impl<'a> Entry<'a> {
             && self.counted_by == other.counted_by
             && self.is_requested == other.is_requested
             && self.location_seq_id == other.location_seq_id
+            && self.note == other.note
     }
 }
 
@@ -125,7 +151,7 @@ impl<'a> Iterator for Entries<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        let read = postcard::take_from_bytes(self.rest);
+        let read = Entry::read(self.rest);
         self.rest = read.as_ref().map_or(&[], |(_, rest)| *rest);
         Some(read.map(|(entry, _)| entry).map_err(damaged))
     }
@@ -152,12 +178,30 @@ mod tests {
             is_requested: Some(false),
             location_seq_id: Some(""),
             origin: None,
+            note: None,
         }
+    }
+
+    /// Databases hold records of versions that knew no notes.
+    #[test]
+    fn an_entry_without_a_note_is_written_and_read_as_it_always_was() {
+        let entry = Entry { revision: 300, counted_by: Some(-2), origin: Some(3), ..entry("row-1", 5) };
+        let old = b"\x05row-1\xac\x02\x02\x0a\x01\x03P-1\x00\x01\x01\x01\x03\x01\x00\x01\x00\x01\x06";
+        let mut record = Vec::new();
+        entry.write(&mut record).unwrap();
+        assert_eq!(record, old);
+        assert_eq!(entries(old).collect::<Result<Vec<_>, _>>().unwrap(), [entry]);
     }
 
     #[test]
     fn what_was_written_is_read_in_its_order() {
-        let all = [entry("row-1", 1_500_000), entry("row-2", 0), Entry { origin: Some(7), ..entry("row-1", i64::MAX) }];
+        let all = [
+            entry("row-1", 1_500_000),
+            entry("row-2", 0),
+            Entry { origin: Some(7), ..entry("row-1", i64::MAX) },
+            Entry { note: Some("torn\nopen"), ..entry("row-3", 2) },
+            entry("row-4", 3),
+        ];
         let mut record = Vec::new();
         for entry in &all {
             entry.write(&mut record).unwrap();
@@ -169,6 +213,11 @@ mod tests {
     fn a_damaged_record_is_an_error_and_has_an_end() {
         let mut record = Vec::new();
         entry("row-1", 1).write(&mut record).unwrap();
+        record.pop();
+        let read: Vec<_> = entries(&record).collect();
+        assert!(matches!(read.as_slice(), [Err(_)]), "{read:?}");
+        record.clear();
+        Entry { note: Some("torn"), ..entry("row-1", 1) }.write(&mut record).unwrap();
         record.pop();
         let read: Vec<_> = entries(&record).collect();
         assert!(matches!(read.as_slice(), [Err(_)]), "{read:?}");

@@ -1,7 +1,7 @@
 //! A record of history: a batch that arrived, and what its counts are to a reader.
 
 use ginti_types::{
-    BatchId, DeviceId, ItemContent, ItemSeqId, LocationSeqId, Outcome, ProductId, ProductIdentifier, Quantity,
+    BatchId, DeviceId, ItemContent, ItemSeqId, LocationSeqId, Note, Outcome, ProductId, ProductIdentifier, Quantity,
     Requested, Revision, Stamp, Timestamp, UserLoginId,
 };
 
@@ -69,6 +69,7 @@ impl<'a> Record<'a> {
                 counted_by_user_login_id: Some(counted_by.unwrap_or_else(|| self.sent_by.clone())),
                 is_requested: entry.is_requested.map(|listed| if listed { Requested::Y } else { Requested::N }),
                 location_seq_id: entry.location_seq_id.map(LocationSeqId::new).transpose().map_err(damaged)?,
+                note: entry.note.map(Note::new).transpose().map_err(damaged)?,
             },
             outcome: entry.outcome()?,
             ledger_seq,

@@ -40,6 +40,11 @@ impl Batcher {
         text(&self.inner.match_product(parse(input)?))
     }
 
+    /// A note beside a row's count.
+    pub fn annotate(&self, input: &str) -> Result<String, JsError> {
+        text(&self.inner.annotate(parse(input)?)?)
+    }
+
     /// What this device says of a session.
     pub fn manifest(&self, input: &str) -> Result<String, JsError> {
         text(&self.inner.manifest(&parse(input)?))

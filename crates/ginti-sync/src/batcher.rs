@@ -7,6 +7,7 @@ mod count;
 mod identity;
 mod manifest;
 mod matching;
+mod noting;
 mod plan;
 mod settle;
 
@@ -15,6 +16,7 @@ pub use count::{Count, CountError, CountIn, Counted, NewRow, Retried, Retry, Sig
 pub use identity::{Adopted, Announced, NewDevice, NewDeviceIn};
 pub use manifest::{ManifestIn, Stated};
 pub use matching::MatchIn;
+pub use noting::{AnnotateError, AnnotateIn};
 pub use plan::{Handed, HandedOver, HandoverFailed, HandoverReleased, Plan, PlanIn, Send, Trigger};
 pub use settle::{Seen, SeenOut, Settle, Settled, Unconfirm, Unconfirmed};
 

@@ -4,8 +4,8 @@
 //! may lack members: every one that was added later has a default.
 
 use ginti_types::{
-    BatchId, Clock, DeviceId, Epoch, ItemContent, ItemSeqId, LocationSeqId, ProductId, ProductIdentifier, Quantity,
-    Requested, Revision, SessionId, Stamp, Timestamp, UserLoginId,
+    BatchId, Clock, DeviceId, Epoch, ItemContent, ItemSeqId, LocationSeqId, Note, ProductId, ProductIdentifier,
+    Quantity, Requested, Revision, SessionId, Stamp, Timestamp, UserLoginId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -121,6 +121,9 @@ pub struct ItemRecord {
     pub is_requested: Option<Requested>,
     /// Where.
     pub location_seq_id: Option<LocationSeqId>,
+    /// What a person wrote beside the count.
+    #[serde(default)]
+    pub note: Option<Note>,
     /// Revision of this content.
     pub revision: Revision,
     /// Device of this content's stamp.
@@ -163,6 +166,7 @@ impl ItemRecord {
             counted_by_user_login_id: Some(self.counted_by_user_login_id.clone()),
             is_requested: self.is_requested,
             location_seq_id: self.location_seq_id.clone(),
+            note: self.note.clone(),
         }
     }
 
@@ -226,6 +230,8 @@ pub enum ScanKind {
     Undo,
     /// Said which product an unknown code is. Changes no quantity.
     Match,
+    /// Wrote a note beside the count, or took it away. Changes no quantity.
+    Note,
 }
 
 /// One journal entry. Append-only.

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BatchId, DeviceId, ItemSeqId, LocationSeqId, ProductId, ProductIdentifier, Quantity, Revision, SessionId, Stamp,
-    Timestamp, UserLoginId,
+    BatchId, DeviceId, ItemSeqId, LocationSeqId, Note, ProductId, ProductIdentifier, Quantity, Revision, SessionId,
+    Stamp, Timestamp, UserLoginId,
 };
 
 /// `POST /maarg/poorti/InventoryCountImport`'s body.
@@ -65,6 +65,9 @@ pub struct ItemContent {
     /// Where in the facility.
     #[serde(default)]
     pub location_seq_id: Option<LocationSeqId>,
+    /// What a person wrote beside it. Not written when there is none, so that a count without one is what it always was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Note>,
 }
 
 /// Moqui's indicator: `Y` or `N`.

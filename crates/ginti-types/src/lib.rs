@@ -9,6 +9,7 @@ mod id;
 pub mod limits;
 mod manifest;
 mod merge;
+mod note;
 mod parse;
 mod problem;
 mod quantity;
@@ -24,6 +25,7 @@ pub use id::{
 };
 pub use manifest::Manifest;
 pub use merge::{Verdict, merge};
+pub use note::{Note, NoteError};
 pub use parse::{ItemRefusal, ParsedBatch, ParsedItem, parse_batch};
 pub use problem::{Code, FieldError, Problem};
 pub use quantity::{Quantity, QuantityError};

@@ -8,5 +8,7 @@ pub const BATCH_BYTES_MAX: usize = 1_048_576;
 pub const ID_CHARS_MAX: usize = 40;
 /// Characters of a scanned or typed product identifier, at most: a QR or GS1 DataMatrix content still fits.
 pub const PRODUCT_IDENTIFIER_CHARS_MAX: usize = 200;
+/// Characters of a note on a count, at most.
+pub const NOTE_CHARS_MAX: usize = 500;
 /// How far a revision may run ahead of the server's clock, in milliseconds (5 minutes).
 pub const CLOCK_AHEAD_MS_MAX: u64 = 5 * 60 * 1_000;

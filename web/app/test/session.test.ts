@@ -17,6 +17,7 @@ function row(changes: Partial<ItemRecord> = {}): ItemRecord {
     countedByUserLoginId: 'counter',
     isRequested: null,
     locationSeqId: null,
+    note: null,
     revision: 1_000,
     deviceId: 'device',
     own: true,
@@ -45,6 +46,14 @@ describe('the rows of a session', () => {
     await loading
     expect(session.counted.value.map(({ truth }) => truth)).toEqual(['confirmed'])
     expect(session.pending.value).toBe(0)
+  })
+
+  it('come with the note that was written last, as part of their group', async () => {
+    const { session, database } = model()
+    await database.items.put(row())
+    await session.load()
+    await session.apply([row({ note: 'box torn', revision: 1_001, custody: null, truth: 'saved' })])
+    expect(session.counted.value.map(({ own, total }) => [own?.note, total])).toEqual([['box torn', 3]])
   })
 
   it('count once when a manager matches the code to a product', async () => {

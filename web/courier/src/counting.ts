@@ -69,6 +69,17 @@ export class Counting {
     })
   }
 
+  /** Writes a note beside a row's count, or takes it away. The count stays as it is, and its counter's. */
+  annotate(inventoryCountImportId: string, importItemSeqId: string, note: string | null): Promise<Counted> {
+    return this.once(async () => {
+      const device = await this.identity()
+      const item = await this.database.items.get([inventoryCountImportId, importItemSeqId])
+      if (!item) throw new Error('This row is not on this device any more.')
+      const input = { now: Date.now(), device, item, note, notedByUserLoginId: this.userLoginId }
+      return this.put(this.batcher.call('annotate', input))
+    })
+  }
+
   /** The product that a code was matched to in this session, though the catalogue does not know the code. */
   async matchedProduct(inventoryCountImportId: string, code: string): Promise<ProductRecord | null> {
     const { items, products } = this.database
@@ -185,7 +196,7 @@ export class Counting {
       .until((scan) => {
         if (scan.kind === 'undo' && scan.undoes !== undefined) takenBack.add(scan.undoes)
         else if (scan.kind === 'undo') undone += 1
-        else if (scan.kind === 'match' || takenBack.has(scan.scanId)) return false
+        else if (scan.kind === 'match' || scan.kind === 'note' || takenBack.has(scan.scanId)) return false
         else if (undone > 0) undone -= 1
         else if (scanId === undefined || scan.scanId === scanId) standing = scan
         return standing !== null

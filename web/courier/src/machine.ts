@@ -42,6 +42,8 @@ export interface ItemRecord {
   countedByUserLoginId: string
   isRequested: 'Y' | 'N' | null
   locationSeqId: string | null
+  /** What a person wrote beside the count; not there in rows of older versions. */
+  note?: string | null
   revision: number
   deviceId: string
   /** Made on this device: scans of the product go into this row. */
@@ -62,7 +64,7 @@ export interface ScanRecord {
   scanId?: number
   inventoryCountImportId: string
   importItemSeqId: string
-  kind: 'add' | 'subtract' | 'set' | 'undo' | 'match'
+  kind: 'add' | 'subtract' | 'set' | 'undo' | 'match' | 'note'
   /** Of an undo: the entry it took back. The host's own note. */
   undoes?: number
   before: number
@@ -132,6 +134,11 @@ export interface BatcherCalls {
     in: { now: number; device: DeviceRecord; item: ItemRecord; productId: string; isRequested: 'Y' | 'N' | null; matchedByUserLoginId: string }
     out: { device: DeviceRecord; item: ItemRecord; scan: ScanRecord }
   }
+  /** Writes the note of a row whose present count was made here; null, or nothing but white space, takes it away. */
+  annotate: {
+    in: { now: number; device: DeviceRecord; item: ItemRecord; note: string | null; notedByUserLoginId: string }
+    out: { device: DeviceRecord; item: ItemRecord; scan: ScanRecord }
+  }
   /** What this device says of a session: all rows whose present count is its own, unsent ones too. */
   manifest: {
     in: { device: DeviceRecord; items: ItemRecord[] }
@@ -196,6 +203,7 @@ export interface RemoteItem {
   countedByUserLoginId: string
   isRequested: 'Y' | 'N' | null
   locationSeqId: string | null
+  note?: string | null
   outcome: 'applied' | 'late'
   ledgerSeq: number
 }

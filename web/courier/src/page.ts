@@ -149,6 +149,13 @@ export class CourierPage {
     return counted
   }
 
+  /** Writes a note beside a row's count; null takes it away. */
+  async annotate(item: Pick<ItemRecord, 'inventoryCountImportId' | 'importItemSeqId'>, note: string | null): Promise<Counted> {
+    const noted = await this.counting.annotate(item.inventoryCountImportId, item.importItemSeqId, note)
+    this.dirtied([noted.item])
+    return noted
+  }
+
   matchedProduct(inventoryCountImportId: string, code: string): Promise<ProductRecord | null> {
     return this.counting.matchedProduct(inventoryCountImportId, code)
   }

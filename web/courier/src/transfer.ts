@@ -18,6 +18,7 @@ export type UnsentCount = Pick<
   | 'countedByUserLoginId'
   | 'isRequested'
   | 'locationSeqId'
+  | 'note'
   | 'revision'
   | 'deviceId'
 >
@@ -64,7 +65,7 @@ export async function restoreUnsent(database: TenantDatabase, batcher: BatcherMa
         const out = batcher.call('count', {
           now: Date.now(),
           device,
-          item: here ?? foreign(count),
+          item: here ? { ...here, note: count.note ?? null } : foreign(count),
           row: null,
           count: { kind: 'set', quantity: count.quantity },
           countedByUserLoginId: count.countedByUserLoginId,
@@ -86,8 +87,8 @@ export async function restoreUnsent(database: TenantDatabase, batcher: BatcherMa
 
 function asCount(item: ItemRecord): UnsentCount {
   const { inventoryCountImportId, importItemSeqId, productId, productIdentifier, quantity, countedAt } = item
-  const { countedByUserLoginId, isRequested, locationSeqId, revision, deviceId } = item
-  return { inventoryCountImportId, importItemSeqId, productId, productIdentifier, quantity, countedAt, countedByUserLoginId, isRequested, locationSeqId, revision, deviceId }
+  const { countedByUserLoginId, isRequested, locationSeqId, note, revision, deviceId } = item
+  return { inventoryCountImportId, importItemSeqId, productId, productIdentifier, quantity, countedAt, countedByUserLoginId, isRequested, locationSeqId, note, revision, deviceId }
 }
 
 /** As a row of another device that this one has seen. */

@@ -173,6 +173,32 @@ describe('an unknown code', () => {
   })
 })
 
+describe('a note', () => {
+  it('stays with the row while counting goes on, and undo passes over it', async () => {
+    const { counting, database } = await bench()
+    const first = await scan(counting, 'P1', 2)
+    await scan(counting, 'P1', 3)
+    const noted = await counting.annotate(SESSION, first.importItemSeqId, ' box torn\t \r\nopen ')
+    expect(noted.item).toMatchObject({ note: 'box torn  \nopen', quantity: 5, countedByUserLoginId: 'counter', truth: 'saved' })
+    expect(noted.item.revision).toBeGreaterThan(first.revision)
+    expect(noted.scan).toMatchObject({ kind: 'note', before: 5, after: 5 })
+    expect((await counting.undo(SESSION))?.item, 'a note is no scan').toMatchObject({ quantity: 2, note: 'box torn  \nopen' })
+    await scan(counting, 'P2')
+    await counting.annotate(SESSION, first.importItemSeqId, null)
+    expect(await database.items.get([SESSION, first.importItemSeqId])).toMatchObject({ quantity: 2, note: null })
+    expect((await counting.undo(SESSION))?.item).toMatchObject({ productId: 'P2', quantity: 0 })
+  })
+
+  it('is refused when it is too long, or the count was made elsewhere; nothing changes', async () => {
+    const { counting, database } = await bench()
+    const { importItemSeqId } = await scan(counting, 'P1')
+    await expect(counting.annotate(SESSION, importItemSeqId, 'x'.repeat(501))).rejects.toThrow('at most 500')
+    await database.items.update([SESSION, importItemSeqId], { countedHere: false })
+    await expect(counting.annotate(SESSION, importItemSeqId, 'x')).rejects.toThrow('another device')
+    expect(await database.scans.count()).toBe(1)
+  })
+})
+
 describe('counts that belong together', () => {
   it('are written all or none', async () => {
     const { counting, database } = await bench()

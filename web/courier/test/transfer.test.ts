@@ -5,7 +5,8 @@ import { bench, scan, SESSION } from './helpers.js'
 describe('everything unsent', () => {
   it('goes to another device as the same rows, with their counter and their time', async () => {
     const first = await bench()
-    await scan(first.counting, 'P1', 5)
+    const noted = await scan(first.counting, 'P1', 5)
+    await first.counting.annotate(SESSION, noted.importItemSeqId, 'box torn')
     await scan(first.counting, 'P2', 2)
     const file = await exportUnsent(first.database)
     expect(file.counts).toHaveLength(2)
@@ -14,9 +15,9 @@ describe('everything unsent', () => {
     const text = JSON.stringify({ ...file, tenantId: second.realm })
     const { taken, counters } = await restoreUnsent(second.database, second.batcher, text)
     expect(counters).toEqual(['counter'])
-    const [before] = file.counts
+    const before = file.counts.find(({ productId }) => productId === 'P1')
     const after = taken.find(({ importItemSeqId }) => importItemSeqId === before?.importItemSeqId)
-    expect(after).toMatchObject({ productId: 'P1', quantity: 5, countedAt: before?.countedAt, own: false, countedHere: true, truth: 'saved' })
+    expect(after).toMatchObject({ productId: 'P1', quantity: 5, note: 'box torn', countedAt: before?.countedAt, own: false, countedHere: true, truth: 'saved' })
     expect(after?.revision).toBeGreaterThan(before?.revision ?? Infinity)
     expect(after?.deviceId).not.toBe(before?.deviceId)
 

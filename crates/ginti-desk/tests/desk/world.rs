@@ -162,6 +162,7 @@ impl World {
                 counted_by_user_login_id: None,
                 is_requested: None,
                 location_seq_id: place.map(|place| LocationSeqId::new(place).unwrap()),
+                note: None,
             },
         };
         let import = Import {

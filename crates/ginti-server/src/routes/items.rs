@@ -4,7 +4,7 @@
 use axum::{Json, extract::State};
 use ginti_store::{HistoryEntry, ItemRow};
 use ginti_types::{
-    BatchId, Code, DeviceId, Epoch, ItemSeqId, LocationSeqId, Outcome, ProductId, ProductIdentifier, Quantity,
+    BatchId, Code, DeviceId, Epoch, ItemSeqId, LocationSeqId, Note, Outcome, ProductId, ProductIdentifier, Quantity,
     Requested, Revision, Timestamp, UserLoginId,
 };
 use serde::{Deserialize, Serialize};
@@ -45,6 +45,9 @@ pub(super) struct ItemDto {
     is_requested: Option<Requested>,
     #[schema(value_type = Option<String>)]
     location_seq_id: Option<LocationSeqId>,
+    /// What a person wrote beside the count.
+    #[schema(value_type = Option<String>)]
+    note: Option<Note>,
     /// `applied`; `late` for a count that waits for the manager. In history also `superseded` and `rejected`.
     #[schema(value_type = String, example = "applied")]
     outcome: Outcome,
@@ -100,6 +103,7 @@ impl From<ItemRow> for ItemDto {
             counted_by_user_login_id: content.counted_by_user_login_id,
             is_requested: content.is_requested,
             location_seq_id: content.location_seq_id,
+            note: content.note,
             outcome: row.outcome,
             ledger_seq: row.ledger_seq,
             received_at: row.received_at,

@@ -9,7 +9,7 @@ async fn a_row_comes_with_everything_another_device_needs() {
     let world = World::new().await;
     let item = json!({ "importItemSeqId": "00017", "productId": null, "productIdentifier": "030955168517", "quantity": 1.5,
         "revision": 7, "countedAt": "2026-11-22T09:00:00.120Z", "countedByUserLoginId": "counter", "isRequested": "N",
-        "locationSeqId": "AISLE-3" });
+        "locationSeqId": "AISLE-3", "note": " box torn\n2 missing " });
     let receipt = world.import("counter", &batch(1, &json!([item]))).await.ok();
     let page = world.read("counter2", &format!("{IMPORT}/M1/items")).await.ok();
     assert_eq!(
@@ -18,7 +18,8 @@ async fn a_row_comes_with_everything_another_device_needs() {
             "items": [{
                 "importItemSeqId": "00017", "productId": null, "productIdentifier": "030955168517", "quantity": 1.5,
                 "revision": 7, "deviceId": "device-1", "countedAt": "2026-11-22T09:00:00.120Z",
-                "countedByUserLoginId": "counter", "isRequested": "N", "locationSeqId": "AISLE-3", "outcome": "applied",
+                "countedByUserLoginId": "counter", "isRequested": "N", "locationSeqId": "AISLE-3",
+                "note": "box torn\n2 missing", "outcome": "applied",
                 "ledgerSeq": 1, "receivedAt": "2026-11-22T09:14:04.000Z", "batchId": batch_id(1)
             }],
             "ledgerSeq": 1, "epoch": receipt["epoch"], "serverTime": "2026-11-22T09:14:04.000Z"

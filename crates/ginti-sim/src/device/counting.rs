@@ -198,7 +198,7 @@ pub fn last_standing<'a>(scans: &'a [ScanRecord], session: &SessionId) -> Option
     for scan in scans.iter().rev().filter(|scan| scan.inventory_count_import_id == *session) {
         match scan.kind {
             ScanKind::Undo => undone += 1,
-            ScanKind::Match => {}
+            ScanKind::Match | ScanKind::Note => {}
             _ if undone > 0 => undone -= 1,
             _ => return Some(scan),
         }

@@ -47,6 +47,7 @@ pub(crate) fn batch(number: u64, items: u64) -> Import {
             counted_by_user_login_id: None,
             is_requested: None,
             location_seq_id: None,
+            note: None,
         },
     };
     Import {

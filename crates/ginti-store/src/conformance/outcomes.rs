@@ -1,6 +1,8 @@
 //! What becomes of an item, row by row of the merge rule.
 
-use ginti_types::{Code, LocationSeqId, Outcome, ProductId, ProductIdentifier, Quantity, Requested, Revision, limits};
+use ginti_types::{
+    Code, LocationSeqId, Note, Outcome, ProductId, ProductIdentifier, Quantity, Requested, Revision, limits,
+};
 
 use super::{
     Fixture,
@@ -74,6 +76,7 @@ pub async fn each_part_of_the_content_is_compared_as_sent(fixture: &dyn Fixture)
         with(plain(), |content| content.counted_by_user_login_id = Some(person("ann"))),
         with(plain(), |content| content.is_requested = Some(Requested::N)),
         with(plain(), |content| content.location_seq_id = Some(LocationSeqId::new("A-1").unwrap())),
+        with(plain(), |content| content.note = Some(Note::new("torn").unwrap())),
     ];
     let expected = vec![Outcome::Rejected; others.len()];
     assert_eq!(send(&*store, "d1", 2, others).await, expected);
@@ -98,6 +101,7 @@ pub async fn content_is_kept_exactly_and_attribution_filled_in(fixture: &dyn Fix
         content.counted_by_user_login_id = Some(person("ben"));
         content.is_requested = Some(Requested::Y);
         content.location_seq_id = Some(LocationSeqId::new("Regal é 7").unwrap());
+        content.note = Some(Note::new("é".repeat(500)).unwrap());
     });
     let crate::ImportItem::Count { content: sent, .. } = full.clone() else { unreachable!() };
     send(&*store, "d1", 1, vec![full, count("2", 20, 0)]).await;

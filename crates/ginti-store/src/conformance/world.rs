@@ -133,6 +133,7 @@ pub(super) fn count(item: &str, revision: u64, units: i64) -> ImportItem {
             counted_by_user_login_id: None,
             is_requested: None,
             location_seq_id: None,
+            note: None,
         },
     }
 }

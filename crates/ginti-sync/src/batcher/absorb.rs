@@ -1,7 +1,7 @@
 //! Rows fetched from the server, merged into the device by the same rule as everything else.
 
 use ginti_types::{
-    DeviceId, ItemContent, ItemSeqId, LocationSeqId, Outcome, ProductId, ProductIdentifier, Quantity, Requested,
+    DeviceId, ItemContent, ItemSeqId, LocationSeqId, Note, Outcome, ProductId, ProductIdentifier, Quantity, Requested,
     Revision, SessionId, Stamp, Timestamp, UserLoginId, Verdict, merge,
 };
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,9 @@ pub struct RemoteItem {
     pub is_requested: Option<Requested>,
     /// Where.
     pub location_seq_id: Option<LocationSeqId>,
+    /// What a person wrote beside the count; an older server says nothing of it.
+    #[serde(default)]
+    pub note: Option<Note>,
     /// `applied`, or `late`.
     pub outcome: Outcome,
 }
@@ -115,6 +118,7 @@ fn content(row: &RemoteItem) -> ItemContent {
         counted_by_user_login_id: Some(row.counted_by_user_login_id.clone()),
         is_requested: row.is_requested,
         location_seq_id: row.location_seq_id.clone(),
+        note: row.note.clone(),
     }
 }
 
@@ -129,6 +133,7 @@ fn taken_over(session: &SessionId, row: RemoteItem, mine: Option<&ItemRecord>) -
         counted_by_user_login_id: row.counted_by_user_login_id,
         is_requested: row.is_requested,
         location_seq_id: row.location_seq_id,
+        note: row.note,
         revision: row.revision,
         device_id: row.device_id,
         own: mine.is_some_and(|mine| mine.own),

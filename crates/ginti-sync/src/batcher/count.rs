@@ -241,6 +241,7 @@ fn fresh_row(device: &mut DeviceRecord, row: NewRow, counted_at: Timestamp, coun
         counted_by_user_login_id: counted_by,
         is_requested: row.is_requested,
         location_seq_id: row.location_seq_id,
+        note: None,
         // Stamped properly before anyone sees it.
         revision: Revision::from_unix_ms(0),
         device_id: device.device_id.clone(),

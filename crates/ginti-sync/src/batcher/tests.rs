@@ -1,5 +1,7 @@
-//! Stories of one device. Properties over random ones are in [`properties`], dead ends in [`trouble`].
+//! Stories of one device. Properties over random ones are in [`properties`], dead ends in [`trouble`],
+//! notes in [`noting`].
 
+mod noting;
 mod properties;
 mod trouble;
 
@@ -458,6 +460,7 @@ fn remote(page: &Page, row: &ginti_types::ItemSeqId, device: &str, revision: Rev
         counted_by_user_login_id: ginti_types::UserLoginId::new("counter2").unwrap(),
         is_requested: None,
         location_seq_id: None,
+        note: None,
         outcome: ginti_types::Outcome::Applied,
     }
 }

@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 
 use super::{ItemRefusal, ParsedBatch, ParsedItem};
 use crate::{
-    BatchId, Code, CountItem, DeviceId, FieldError, IdError, ItemContent, ItemSeqId, Problem, Quantity, QuantityError,
-    Revision, SessionId, Timestamp,
+    BatchId, Code, CountItem, DeviceId, FieldError, IdError, ItemContent, ItemSeqId, Note, Problem, Quantity,
+    QuantityError, Revision, SessionId, Timestamp,
 };
 
 /// Stray members named in an answer, at most.
@@ -178,7 +178,7 @@ fn pointer(member: &str) -> String {
     format!("/{}", member.replace('~', "~0").replace('/', "~1"))
 }
 
-const ITEM_MEMBERS: [&str; 9] = [
+const ITEM_MEMBERS: [&str; 10] = [
     "importItemSeqId",
     "productId",
     "productIdentifier",
@@ -188,6 +188,7 @@ const ITEM_MEMBERS: [&str; 9] = [
     "countedByUserLoginId",
     "isRequested",
     "locationSeqId",
+    "note",
 ];
 
 fn item(raw: &RawValue) -> ParsedItem {
@@ -232,6 +233,7 @@ impl ItemMembers<'_, '_> {
             is_requested: self
                 .text("isRequested", "\"Y\" or \"N\"", |text| serde_json::from_value(text.to_owned().into()).ok())?,
             location_seq_id: self.id("locationSeqId", |text| crate::LocationSeqId::new(text))?,
+            note: self.checked("note", Code::FieldInvalid, |text| Note::new(text))?,
         };
         let revision = self.revision()?;
         if content.product_id.is_none() && content.product_identifier.is_none() {
@@ -247,11 +249,21 @@ impl ItemMembers<'_, '_> {
     }
 
     fn id<T>(&self, name: &str, parse: impl FnOnce(&str) -> Result<T, IdError>) -> Result<Option<T>, ItemFault> {
+        self.checked(name, Code::IdInvalid, parse)
+    }
+
+    /// A text that is refused with `code` and its own reason.
+    fn checked<T, E: fmt::Display>(
+        &self,
+        name: &str,
+        code: Code,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, ItemFault> {
         let Some(raw) = self.get(name) else { return Ok(None) };
         let Ok(text) = serde_json::from_str::<String>(raw) else {
             return Err(fault(name, Code::FieldInvalid, "must be a text"));
         };
-        parse(&text).map(Some).map_err(|error| fault(name, Code::IdInvalid, &error.to_string()))
+        parse(&text).map(Some).map_err(|error| fault(name, code, &error.to_string()))
     }
 
     fn text<T>(&self, name: &str, what: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, ItemFault> {

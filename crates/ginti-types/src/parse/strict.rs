@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::ParsedBatch;
 use crate::{
-    BatchId, CountItem, DeviceId, ItemContent, ItemSeqId, LocationSeqId, ProductId, ProductIdentifier, Quantity,
+    BatchId, CountItem, DeviceId, ItemContent, ItemSeqId, LocationSeqId, Note, ProductId, ProductIdentifier, Quantity,
     Requested, Revision, SessionId, Timestamp, UserLoginId, limits::BATCH_ITEMS_MAX,
 };
 
@@ -83,6 +83,8 @@ struct StrictItem {
     is_requested: Option<Requested>,
     #[serde(default)]
     location_seq_id: Option<LocationSeqId>,
+    #[serde(default)]
+    note: Option<Note>,
 }
 
 /// A quantity read from the number's own text, before any double could round it.
@@ -108,6 +110,7 @@ impl From<StrictItem> for CountItem {
                 counted_by_user_login_id: item.counted_by_user_login_id,
                 is_requested: item.is_requested,
                 location_seq_id: item.location_seq_id,
+                note: item.note,
             },
         }
     }

@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Batch, ItemContent, ItemSeqId, ProductId, ProductIdentifier, Quantity, Requested, Revision, Timestamp};
+use crate::{
+    Batch, ItemContent, ItemSeqId, Note, ProductId, ProductIdentifier, Quantity, Requested, Revision, Timestamp,
+};
 
 const BATCH_ID: &str = "019aab7e-1111-7222-8333-444455556666";
 
@@ -51,6 +53,12 @@ fn every_bad_member_has_its_own_code() {
         (item(r#""quantity":1,"revision":1,"isRequested":"yes""#), Code::FieldInvalid, "isRequested"),
         (item(r#""quantity":1,"revision":1,"countedAt":"noon""#), Code::FieldInvalid, "countedAt"),
         (item(r#""quantity":1,"revision":1,"locationSeqId":7"#), Code::FieldInvalid, "locationSeqId"),
+        (item(r#""quantity":1,"revision":1,"note":7"#), Code::FieldInvalid, "note"),
+        (item(r#""quantity":1,"revision":1,"note":"""#), Code::FieldInvalid, "note"),
+        (item(r#""quantity":1,"revision":1,"note":" \n""#), Code::FieldInvalid, "note"),
+        (item(r#""quantity":1,"revision":1,"note":"a\tb""#), Code::FieldInvalid, "note"),
+        (item(&format!(r#""quantity":1,"revision":1,"note":"{}""#, "x".repeat(501))), Code::FieldInvalid, "note"),
+        (item(r#""quantity":1,"revision":1,"note":"a","note":"a""#), Code::FieldDuplicate, "note"),
         (r#"{"importItemSeqId":"2","quantity":1,"revision":1}"#.to_owned(), Code::ProductMissing, "productId"),
         (
             r#"{"importItemSeqId":"","productId":"p","quantity":1,"revision":1}"#.to_owned(),
@@ -62,6 +70,32 @@ fn every_bad_member_has_its_own_code() {
         assert_eq!(refusal(&item), (code, Some(member.to_owned())), "{item}");
     }
     assert_eq!(refusal("7"), (Code::FieldInvalid, None));
+}
+
+#[test]
+fn a_note_is_taken_without_the_space_around_it_and_null_is_none() {
+    let read = |note: &str| {
+        let item = format!(r#"{{"importItemSeqId":"1","productId":"p","quantity":1,"revision":1,"note":{note}}}"#);
+        parse_batch(body(&item).as_bytes()).unwrap().items[0].clone().unwrap().content.note
+    };
+    assert_eq!(read("null"), None);
+    assert_eq!(read(r#"" box torn\nsecond line ""#), Some(Note::new("box torn\nsecond line").unwrap()));
+    assert!(read(&format!(r#""{}""#, "é".repeat(500))).is_some());
+}
+
+/// Batches that wait in a queue were written before there were notes; their text must not change.
+#[test]
+fn a_count_without_a_note_is_written_as_it_always_was() {
+    let text = r#"{"importItemSeqId":"1","productId":"p","quantity":1,"revision":1}"#;
+    let batch = parse_batch(body(text).as_bytes()).unwrap();
+    let mut item = batch.items[0].clone().unwrap();
+    let written = concat!(
+        r#"{"importItemSeqId":"1","revision":1,"productId":"p","productIdentifier":null,"quantity":1,"#,
+        r#""countedAt":null,"countedByUserLoginId":null,"isRequested":null,"locationSeqId":null}"#
+    );
+    assert_eq!(serde_json::to_string(&item).unwrap(), written);
+    item.content.note = Some(Note::new("torn").unwrap());
+    assert_eq!(serde_json::to_string(&item).unwrap(), written.replace('}', r#","note":"torn"}"#));
 }
 
 /// What is said about a body must not be larger than the body, however much is wrong with it.
@@ -130,8 +164,9 @@ fn item() -> impl Strategy<Value = CountItem> {
     (
         (text, 1..(1_u64 << 53), 0..=Quantity::MAX.micros()),
         (text, proptest::option::of(text), proptest::option::of(0..4_000_000_000_000_i64), any::<Option<bool>>()),
+        proptest::option::of("[a-zé\"\\\\\n]{0,20}x"),
     )
-        .prop_map(|((row, revision, micros), (product, identifier, at, requested))| CountItem {
+        .prop_map(|((row, revision, micros), (product, identifier, at, requested), note)| CountItem {
             import_item_seq_id: ItemSeqId::new(row).unwrap(),
             revision: Revision::new(revision).unwrap(),
             content: ItemContent {
@@ -142,6 +177,7 @@ fn item() -> impl Strategy<Value = CountItem> {
                 counted_by_user_login_id: None,
                 is_requested: requested.map(|yes| if yes { Requested::Y } else { Requested::N }),
                 location_seq_id: None,
+                note: note.map(|text| Note::new(text).unwrap()),
             },
         })
 }

@@ -44,10 +44,14 @@ export function useCounting(id: string) {
   const status = shallowRef<Status | null>(null)
   const isSending = ref(false)
   const editing = ref<Editing | null>(null)
+  /** The row whose note is being written. */
+  const noting = shallowRef<ItemRecord | null>(null)
   /** Where scans go; null: no place in particular. */
   const place = ref<string | null>(null)
   /** Products that others counted too, and the person has said what that means. */
   const decided = reactive(new Set<string>())
+  /** The row that buttons beside what was counted last are about. */
+  const lastRow = computed(() => (last.value ? ownRow(last.value) : null))
   const asksElsewhere = computed(() => last.value !== null && last.value.elsewhere > 0 && !decided.has(last.value.key))
   const line = new ScanLine((error) => {
     feedback('failed')
@@ -188,8 +192,12 @@ export function useCounting(id: string) {
   }
 
   /** The row that a correction goes to: the device's own at this place, else its newest. */
+  function ownRow(group: Group): ItemRecord | null {
+    return group.rows.find((row) => row.own && row.locationSeqId === place.value) ?? group.own
+  }
+
   function requestFor(group: Group): Omit<CountRequest, 'count'> {
-    const own = group.rows.find((row) => row.own && row.locationSeqId === place.value) ?? group.own
+    const own = ownRow(group)
     return {
       inventoryCountImportId: id,
       productId: group.productId,
@@ -241,6 +249,18 @@ export function useCounting(id: string) {
         count,
       })
       return show(item, 'known')
+    })
+  }
+
+  /** Null takes the note away. */
+  function setNote(note: string | null): void {
+    const row = noting.value
+    noting.value = null
+    if (!row) return
+    void line.add(performance.now(), async () => {
+      await page.annotate(row, note)
+      say('info', note === null ? t('note.cleared') : t('note.saved'))
+      return true
     })
   }
 
@@ -336,6 +356,8 @@ export function useCounting(id: string) {
     status,
     isSending,
     editing,
+    noting,
+    lastRow,
     place,
     asksElsewhere,
     open,
@@ -350,6 +372,7 @@ export function useCounting(id: string) {
     editProduct,
     editByHand,
     setQuantity,
+    setNote,
     zero,
     another,
     recount,

@@ -8,7 +8,7 @@ use std::{
 use flate2::{Compression, write::GzEncoder};
 use ginti_store::{ImportItem, Refusal};
 use ginti_types::{
-    Code, ItemContent, ItemSeqId, LocationSeqId, ProductId, ProductIdentifier, Requested, Revision, Timestamp,
+    Code, ItemContent, ItemSeqId, LocationSeqId, Note, ProductId, ProductIdentifier, Requested, Revision, Timestamp,
     UserLoginId,
 };
 
@@ -98,6 +98,7 @@ impl Item {
                 counted_by_user_login_id: self.by.map(|name| UserLoginId::new(name).unwrap()),
                 is_requested: self.full.then_some(Requested::N),
                 location_seq_id: full("AISLE-3").map(|text| LocationSeqId::new(text).unwrap()),
+                note: full("torn\nopen").map(|text| Note::new(text).unwrap()),
             },
         }
     }
@@ -114,7 +115,7 @@ impl Item {
             Some(Fault::Negative) => format!(r#"{{{start},"quantity":-0.5,"revision":{revision}}}"#),
             Some(Fault::TooPrecise) => format!(r#"{{{start},"quantity":0.1234567,"revision":{revision}}}"#),
             Some(Fault::NoRevision) => format!(r#"{{{start},"quantity":{quantity},"revision":0}}"#),
-            Some(Fault::UnknownMember) => format!(r#"{{{start},"quantity":1,"revision":{revision},"note":"x"}}"#),
+            Some(Fault::UnknownMember) => format!(r#"{{{start},"quantity":1,"revision":{revision},"remark":"x"}}"#),
             Some(Fault::NoProduct) => {
                 format!(r#"{{"importItemSeqId":"{row}","quantity":{quantity},"revision":{revision}}}"#)
             }
@@ -145,8 +146,10 @@ impl Item {
             let counted_at = Timestamp::from_unix_ms(NOW_MS - 60_000);
             members.push(format!(r#""productIdentifier":"0123","isRequested":"N","countedAt":"{counted_at}""#));
             members.push(r#""locationSeqId":"AISLE-3""#.to_owned());
+            members
+                .push(if other_words { r#""note":" t\u006frn\nopen ""# } else { r#""note":"torn\nopen""# }.to_owned());
         } else if other_words {
-            members.push(r#""locationSeqId":null,"isRequested":null"#.to_owned());
+            members.push(r#""locationSeqId":null,"isRequested":null,"note":null"#.to_owned());
         }
         if other_words {
             members.reverse();
@@ -183,7 +186,7 @@ impl Fault {
                 Code::RevisionInvalid,
                 "\"revision\" must be a whole number from 1 to 9007199254740991.",
             ),
-            Self::UnknownMember => (Some("note"), Code::FieldUnknown, "\"note\" is not a member of this format."),
+            Self::UnknownMember => (Some("remark"), Code::FieldUnknown, "\"remark\" is not a member of this format."),
             Self::NoProduct => (
                 Some("productId"),
                 Code::ProductMissing,

@@ -1,8 +1,8 @@
 //! What may happen to a store, drawn from a seed: counting, and everything that goes wrong on the way.
 
 use ginti_types::{
-    Code, DeviceId, Epoch, LocationSeqId, ProductIdentifier, Quantity, Requested, Revision, SessionId, SessionStatus,
-    TenantId, Timestamp, limits::CLOCK_AHEAD_MS_MAX,
+    Code, DeviceId, Epoch, LocationSeqId, Note, ProductIdentifier, Quantity, Requested, Revision, SessionId,
+    SessionStatus, TenantId, Timestamp, limits::CLOCK_AHEAD_MS_MAX,
 };
 
 use crate::{
@@ -187,14 +187,21 @@ impl History {
 
     /// The same stamp with one part of the content changed (or set to what it was).
     fn changed(&mut self, item: ImportItem) -> ImportItem {
-        let (part, micros, ms) = (self.draws.below(6), self.up_to(3_000_000), self.up_to(3) * MINUTE_MS);
+        let (part, micros, ms) = (self.draws.below(8), self.up_to(3_000_000), self.up_to(3) * MINUTE_MS);
         with(item, |content| match part {
             0 => content.quantity = Quantity::from_micros(micros).expect("small"),
             1 => content.product_id = None,
             2 => content.product_identifier = Some(ProductIdentifier::new("0123").expect("an identifier")),
             3 => content.counted_at = Some(at(NOW_MS - ms)),
             4 => content.is_requested = Some(Requested::Y),
-            _ => content.location_seq_id = Some(LocationSeqId::new("A-1").expect("an id")),
+            5 => content.location_seq_id = Some(LocationSeqId::new("A-1").expect("an id")),
+            _ => {
+                content.note = if micros % 4 == 0 {
+                    None
+                } else {
+                    Some(Note::new(format!("note {}", micros % 2)).expect("a note"))
+                }
+            }
         })
     }
 

@@ -120,6 +120,7 @@ fn absorb_row_of(page: &mut Page, server: &Server, row: &ItemSeqId) {
         counted_by_user_login_id: content.counted_by_user_login_id.expect("counts name their counter"),
         is_requested: None,
         location_seq_id: None,
+        note: content.note,
         outcome: Outcome::Applied,
     };
     let absorbed = page.machine.absorb(Absorb {
