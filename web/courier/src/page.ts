@@ -55,6 +55,8 @@ export interface CourierPageEvents {
   /** Deliveries, errors or contact changed. */
   status: undefined
   progress: Progress | null
+  /** A manager asks something of this device: `flush` (being done already), `sign-in`. */
+  nudged: string
 }
 
 /** What the person should know about the way to the server. */
@@ -95,7 +97,7 @@ export class CourierPage {
       changed,
     })
     const requests = new Requests(tenantId, tokens, baseUrl)
-    this.standing = new Standing(this.database, batcher, requests, options.details ?? (() => Promise.resolve({})))
+    this.standing = new Standing(this.database, batcher, requests, options.details ?? (() => Promise.resolve({})), (nudge) => this.nudged(nudge))
     this.fetching = new Fetching(
       this.database,
       batcher,
@@ -181,6 +183,11 @@ export class CourierPage {
 
   productsByCode(code: string): Promise<ProductRecord[]> {
     return this.counting.productsByCode(code)
+  }
+
+  private nudged(nudge: string): void {
+    if (nudge === 'flush') void this.flush('manual').catch(() => undefined)
+    this.emit('nudged', nudge)
   }
 
   /** Cuts what is unsent and wakes the courier. */

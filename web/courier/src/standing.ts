@@ -54,6 +54,8 @@ export class Standing {
     private readonly batcher: BatcherMachine,
     private readonly requests: Requests,
     private readonly details: () => Promise<Details>,
+    /** What a manager asks of this device: `flush`, `sign-in`. */
+    private readonly nudged: (nudge: string) => void,
   ) {}
 
   /** Something was delivered: the server may know how this device stands now. Never waited for, never shown when it fails. */
@@ -139,7 +141,8 @@ export class Standing {
       lastErrorDetail: courier?.lastError?.detail ?? null,
       lastErrorAt: asText(courier?.lastError?.at ?? null),
     }
-    await this.requests.send('POST', COURIER_STATUS, { deviceId: device.deviceId, details, sessions: sessions.slice(0, SESSIONS_MAX) })
+    const answer = await this.requests.send<{ nudges?: string[] }>('POST', COURIER_STATUS, { deviceId: device.deviceId, details, sessions: sessions.slice(0, SESSIONS_MAX) })
+    for (const nudge of answer.nudges ?? []) this.nudged(nudge)
   }
 
   private async state(inventoryCountImportId: string) {

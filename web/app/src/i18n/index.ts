@@ -8,7 +8,7 @@ export type { Key }
 
 export const LANGUAGES = { en: 'English', hi: 'हिन्दी', de: 'Deutsch', es: 'Español' } as const
 export type Language = keyof typeof LANGUAGES
-type Values = Record<string, string | number>
+export type Values = Record<string, string | number>
 
 const KEPT = 'ginti-language'
 const RIGHT_TO_LEFT = ['ar', 'fa', 'he', 'ur']
@@ -26,7 +26,12 @@ const numbers = computed(() => new Intl.NumberFormat(language.value, { maximumFr
 
 /** The text of that key. A value `n` chooses between its forms. */
 export function t(key: Key, values: Values = {}): string {
-  return fill(chosen(messages.value[key], values, plurals.value), values)
+  return say(messages.value[key], values)
+}
+
+/** A message of any table, in the form that `n` asks for, filled in. */
+export function say(message: string, values: Values): string {
+  return fill(chosen(message, values, plurals.value), values)
 }
 
 /** What a stable code of server or courier means to a person; else what came with it. */

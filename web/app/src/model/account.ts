@@ -30,9 +30,16 @@ export const profile = ref<User | null>(null)
 export const courier = shallowRef<CourierPage | null>(null)
 /** The sign-in has run out: counting goes on, sending waits. */
 export const needsSignIn = ref(false)
+/** A manager asks for it, though sending may still go well. */
+export const isAskedToSignIn = ref(false)
 export const progress = ref<Progress | null>(null)
 /** Why the last look at the server failed; null when it went well. */
 export const fetchError = ref<Trouble | null>(null)
+
+/** Whether this person plans and decides. */
+export function isManager(): boolean {
+  return profile.value?.role === 'manager' || profile.value?.role === 'admin'
+}
 
 let fetching: { page: CourierPage; done: Promise<void> } | null = null
 
@@ -60,6 +67,7 @@ export async function signIn(username: string, password: string): Promise<void> 
   const user = await tokens.signIn(username, password, deviceId)
   const isKnown = await rememberSignIn(user, deviceId)
   needsSignIn.value = false
+  isAskedToSignIn.value = false
   const isSame = profile.value?.userLoginId === user.userLoginId && profile.value.tenantId === user.tenantId
   if (!isSame || !courier.value) await startCourier(user)
   if (!isKnown) await tokens.refresh(REFRESH_MS)
@@ -108,6 +116,7 @@ async function startCourier(user: User): Promise<void> {
   courier.value?.stop()
   const page = await createCourierPage({ tenantId: user.tenantId, userLoginId: user.userLoginId, tokens, wasm: wasmUrl, details: () => installation(courier.value) })
   page.on('progress', (now) => (progress.value = now))
+  page.on('nudged', (nudge) => (isAskedToSignIn.value ||= nudge === 'sign-in'))
   courier.value = page
   profile.value = user
 }

@@ -146,6 +146,7 @@ pub(crate) struct ContributionDto {
     #[schema(value_type = f64)]
     quantity: Box<RawValue>,
     location_seq_id: Option<String>,
+    note: Option<String>,
     #[schema(value_type = String, example = "applied")]
     outcome: Outcome,
     /// It is what counts of its row.
@@ -164,6 +165,7 @@ impl From<Contribution> for ContributionDto {
             received_at: one.received_at,
             quantity: number(one.quantity),
             location_seq_id: one.location,
+            note: one.note,
             outcome: one.outcome,
             holds: one.holds,
         }
