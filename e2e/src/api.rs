@@ -77,6 +77,13 @@ impl Api {
         Ok(answer.error_for_status()?.json().await?)
     }
 
+    /// A PUT's JSON.
+    pub async fn put(&self, path: &str, body: &Value) -> Result<Value> {
+        let token = self.token.lock().await.clone();
+        let answer = self.client.put(format!("{}{path}", self.base)).bearer_auth(token).json(body).send().await?;
+        Ok(answer.error_for_status()?.json().await?)
+    }
+
     async fn ask(&self, path: &str) -> Result<reqwest::Response> {
         let token = self.token.lock().await.clone();
         Ok(self.client.get(format!("{}{path}", self.base)).bearer_auth(token).send().await?)

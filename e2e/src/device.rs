@@ -182,6 +182,11 @@ impl Device {
         Ok(self.driver().action_chain().send_keys(keys).perform().await?)
     }
 
+    /// Types keys wherever the focus is.
+    pub async fn keys(&self, keys: &str) -> Result<()> {
+        Ok(self.driver().action_chain().send_keys(keys).perform().await?)
+    }
+
     /// Tells page and browser that the network is gone or back. (The link itself is cut apart from this.)
     pub async fn emulate_network(&self, online: bool) -> Result<()> {
         let conditions = json!({ "offline": !online, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });

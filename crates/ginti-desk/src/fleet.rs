@@ -35,7 +35,8 @@ pub struct FleetDevice {
     pub nudges: Vec<String>,
 }
 
-/// Lists the devices that took part in a session of the caller's stores, those with something unsent for longest first.
+/// Lists the devices that counted or reported in the caller's stores, those with something unsent for longest first. A browser
+/// that somebody only signed in on is none.
 #[derive(Clone, Debug)]
 pub struct ListFleet {
     /// Who asks.
@@ -59,7 +60,8 @@ impl Op for ListFleet {
              FROM device
              LEFT JOIN device_report ON device_report.device_key = device.device_key
              LEFT JOIN person ON person.person_key = reported_by
-             WHERE device.tenant_key = ?1 AND {seen} ORDER BY last_seen DESC"
+             WHERE device.tenant_key = ?1 AND {seen} AND (device.newest > 0 OR reported_at IS NOT NULL)
+             ORDER BY last_seen DESC"
         );
         let text_of = |row: &SqlRow, column| Ok::<_, StoreError>(row.maybe_text(column)?.map(str::to_owned));
         let time = |row: &SqlRow, column| Ok::<_, StoreError>(row.maybe_int(column)?.map(Timestamp::from_unix_ms));
@@ -103,6 +105,56 @@ async fn nudges(sql: &mut dyn Sql, device: i64) -> Result<Vec<String>, StoreErro
     let text = "SELECT kind FROM nudge WHERE device_key = ?1 ORDER BY kind";
     let found = sql.query(text, vec![device.into()]).await?;
     found.iter().map(|row| row.text(0).map(str::to_owned)).collect()
+}
+
+/// Unsent for longer than this is an alert.
+pub const UNSENT_ALERT_MS: i64 = 2 * 60 * 60 * 1_000;
+
+/// Numbers over all tenants, for whoever watches the process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Numbers {
+    /// Devices that counted or reported.
+    pub devices: u64,
+    /// Devices that said they have something unsent.
+    pub unsent: u64,
+    /// Of these, those whose oldest has waited for long.
+    pub unsent_for_long: u64,
+    /// Messages on their way.
+    pub deliveries_waiting: u64,
+    /// Messages that wait for a person.
+    pub deliveries_dead: u64,
+}
+
+/// Asks for [`Numbers`].
+#[derive(Clone, Debug)]
+pub struct FleetNumbers {
+    /// The server's clock.
+    pub now: Timestamp,
+}
+
+#[async_trait]
+impl Op for FleetNumbers {
+    type Out = Numbers;
+    const WRITES: bool = false;
+
+    async fn run(&self, sql: &mut dyn Sql) -> Result<Numbers, StoreError> {
+        let text = "SELECT
+            (SELECT count(*) FROM device WHERE newest > 0
+                OR EXISTS (SELECT 1 FROM device_report WHERE device_report.device_key = device.device_key)),
+            (SELECT count(DISTINCT device_key) FROM statement WHERE unsent > 0),
+            (SELECT count(DISTINCT device_key) FROM statement WHERE unsent > 0 AND oldest_unsent <= ?1),
+            (SELECT count(*) FROM outbox WHERE delivered IS NULL AND next_attempt IS NOT NULL),
+            (SELECT count(*) FROM outbox WHERE delivered IS NULL AND next_attempt IS NULL)";
+        let rows = sql.query(text, vec![(self.now.unix_ms() - UNSENT_ALERT_MS).into()]).await?;
+        let row = rows.first().ok_or_else(|| unexpected("no numbers"))?;
+        Ok(Numbers {
+            devices: row.count(0)?,
+            unsent: row.count(1)?,
+            unsent_for_long: row.count(2)?,
+            deliveries_waiting: row.count(3)?,
+            deliveries_dead: row.count(4)?,
+        })
+    }
 }
 
 /// What a device can be asked to do.

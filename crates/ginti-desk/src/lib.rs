@@ -27,7 +27,10 @@ use ginti_store::{Job, Sql, Store, StoreError, unexpected};
 pub use approve::{Approval, ApproveRun, Blocking};
 pub use audit::{AuditEntry, AuditPage, ListAudit, NoteAudit};
 pub use decide::{Decide, Decided, Decision, LineRef, UndoDecision};
-pub use fleet::{FleetDevice, HasNudges, ListFleet, Nudge, NudgeDevice, RevokeDevice, TakeNudges};
+pub use fleet::{
+    FleetDevice, FleetNumbers, HasNudges, ListFleet, Nudge, NudgeDevice, Numbers, RevokeDevice, TakeNudges,
+    UNSENT_ALERT_MS,
+};
 pub use outbox::{
     Attempted, DueMessages, ListMessages, ListReceivers, Message, MessageRow, NoteAttempt, PutReceiver, Receiver,
     ReceiverKind, RemoveReceiver, RetryMessage,
@@ -72,9 +75,14 @@ impl Desk {
 
     /// Does it; what it changed is durable.
     pub async fn run<O: Op>(&self, op: O) -> Result<O::Out, StoreError> {
-        let out = self.store.work(Arc::new(AsJob(op))).await?;
-        out.downcast().map(|out| *out).map_err(|_| unexpected("another job's answer"))
+        run_on(&*self.store, op).await
     }
+}
+
+/// Does it over that store.
+pub async fn run_on<O: Op>(store: &dyn Store, op: O) -> Result<O::Out, StoreError> {
+    let out = store.work(Arc::new(AsJob(op))).await?;
+    out.downcast().map(|out| *out).map_err(|_| unexpected("another job's answer"))
 }
 
 struct AsJob<O>(O);

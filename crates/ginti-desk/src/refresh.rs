@@ -300,8 +300,11 @@ async fn stock(
 
 fn row(run: i64, facility: &str, subject: &str, line: &Line, held: Option<(i64, Option<i64>)>) -> Vec<Value> {
     let (expected, cost) = (held.map(|(on_hand, _)| on_hand), held.and_then(|(_, cost)| cost));
-    let difference = line.counted.unwrap_or(0).saturating_sub(expected.unwrap_or(0));
-    let value = cost.map(|cost| value_of(difference, cost));
+    // Not counted is not zero: nothing is known to differ, and what is at stake is all that should be there.
+    let difference = line.counted.map_or(0, |counted| counted.saturating_sub(expected.unwrap_or(0)));
+    let value = cost.filter(|_| line.counted.is_some()).map(|cost| value_of(difference, cost));
+    let at_stake = if line.counted.is_some() { difference } else { expected.unwrap_or(0) };
+    let weight = cost.map_or(at_stake, |cost| value_of(at_stake, cost)).saturating_abs();
     let attention = match line {
         Line { is_contested: true, .. } => 3,
         Line { late: 1.., .. } => 2,
@@ -323,7 +326,7 @@ fn row(run: i64, facility: &str, subject: &str, line: &Line, held: Option<(i64, 
         i64::from(attention).into(),
         difference.into(),
         value.into(),
-        value.unwrap_or(difference).saturating_abs().into(),
+        weight.into(),
     ]
 }
 

@@ -5,6 +5,7 @@
 
 mod products;
 
+use ginti_desk::{PutStock, StockLine, run_on};
 use ginti_store::{
     Assignment, Catalogue, DemoMark, Facility, NewSession, NewUser, Product, Role, Session, Store, StoreError, User,
 };
@@ -89,7 +90,9 @@ async fn demo(
         assignments: list(&catalogue.products)?,
     };
     let hard = session("M101429", "Full store count", &place, Purpose::HardCount, now, 7)?;
+    let stock = PutStock { tenant: tenant.clone(), facility: place.clone(), lines: stock(&catalogue.products), now };
     store.put_products(tenant, catalogue).await?;
+    run_on(store, stock).await?;
     create(store, tenant, directed).await?;
     create(store, tenant, NewSession { session: hard, assignments: Vec::new() }).await
 }
@@ -137,6 +140,17 @@ fn session(
         due: Some(Timestamp::from_unix_ms(now.unix_ms() + due_days * DAY_MS)),
         created: now,
     })
+}
+
+/// What should lie in the store: a few of each, at a few units of money.
+fn stock(products: &[Product]) -> Vec<StockLine> {
+    const UNIT: i64 = 1_000_000;
+    let line = |(product, n): (&Product, i64)| StockLine {
+        product: product.id.clone(),
+        on_hand: (3 + n * 7 % 11) * UNIT,
+        unit_cost: Some((2 + n * 5 % 13) * UNIT - UNIT / 100),
+    };
+    products.iter().zip(0..).map(line).collect()
 }
 
 /// Adds a session; one that is there from an interrupted seeding stays.

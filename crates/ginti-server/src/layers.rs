@@ -65,11 +65,21 @@ async fn observe(State(deps): State<Deps>, request: Request, next: Next) -> Resp
         path = request.uri().path(),
         tenant = Empty,
     );
+    // Only known methods: a stranger could invent others without end.
+    let method = if matches!(request.method().as_str(), "GET" | "POST" | "PUT" | "DELETE" | "HEAD" | "OPTIONS") {
+        request.method().as_str().to_owned()
+    } else {
+        "other".to_owned()
+    };
     async move {
         let begun = Instant::now();
         let mut response = next.run(request).await;
         let seconds = begun.elapsed().as_secs_f64();
-        tracing::info!(status = response.status().as_u16(), seconds, "answered");
+        let status = response.status().as_u16();
+        tracing::info!(status, seconds, "answered");
+        metrics::counter!("ginti_requests_total", "method" => method.clone(), "status" => status.to_string())
+            .increment(1);
+        metrics::histogram!("ginti_request_seconds", "method" => method).record(seconds);
         response.headers_mut().insert(REQUEST_ID, id);
         response
     }

@@ -6,6 +6,7 @@ mod desk;
 mod health;
 mod import;
 mod items;
+mod metrics;
 mod openapi;
 mod page;
 mod products;
@@ -18,6 +19,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{Deps, assets, layers};
 
 pub(crate) use desk::decimal;
+pub(crate) use metrics::recorder;
 pub use openapi::document as openapi;
 
 /// The whole service.
@@ -78,5 +80,6 @@ fn table() -> OpenApiRouter<Deps> {
         // operators
         .routes(routes!(health::livez)) //                     GET  /livez
         .routes(routes!(health::readyz)) //                    GET  /readyz
+        .routes(routes!(metrics::serve)) //                    GET  /metrics
         .routes(routes!(openapi::serve)) //                    GET  /openapi.json
 }

@@ -14,7 +14,7 @@ use tokio::{
     time::sleep,
 };
 
-use crate::{Deps, router};
+use crate::{Deps, router, routes};
 
 /// How much longer than one request may take the whole drain may take.
 const DRAIN_MARGIN: Duration = Duration::from_secs(5);
@@ -33,6 +33,7 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let (store, config, drain) = (deps.store.clone(), deps.config.clone(), deps.drain.clone());
+    routes::recorder();
     let router = router(deps);
     let open = GracefulShutdown::new();
     let stopped = async {

@@ -1,5 +1,7 @@
 //! `POST /maarg/poorti/InventoryCountImport`: a batch of absolute counts in, a receipt per item out (DESIGN.md section 4).
 
+use std::time::Duration;
+
 use axum::{
     Json,
     body::Body,
@@ -76,7 +78,10 @@ pub(super) async fn import(
         crash.committed();
     }
     match imported {
-        Imported::Stored(receipt) => answer(&batch, receipt, false),
+        Imported::Stored(receipt) => {
+            note(&batch, &receipt);
+            answer(&batch, receipt, false)
+        }
         Imported::Replayed(receipt) => answer(&batch, receipt, true),
         Imported::BatchIdReused => Err(ProblemResponse::new(
             Code::BatchIdReused,
@@ -93,6 +98,32 @@ pub(super) async fn import(
             Code::DeviceRevoked,
             "This device was blocked by a manager. Nothing was stored; its counts stay on the device until it is let in again.",
         )),
+    }
+}
+
+/// For `/metrics`: a few numbers for each batch, none for each count.
+fn note(batch: &ParsedBatch, receipt: &Receipt) {
+    const OUTCOMES: [(Outcome, &str); 5] = [
+        (Outcome::Applied, "applied"),
+        (Outcome::Duplicate, "duplicate"),
+        (Outcome::Superseded, "superseded"),
+        (Outcome::Late, "late"),
+        (Outcome::Rejected, "rejected"),
+    ];
+    for (outcome, name) in OUTCOMES {
+        let number = receipt.items.iter().filter(|item| item.outcome == outcome).count();
+        if number > 0 {
+            metrics::counter!("ginti_counts_total", "outcome" => name)
+                .increment(u64::try_from(number).unwrap_or(u64::MAX));
+        }
+    }
+    for code in receipt.items.iter().filter_map(|item| item.code.as_deref()) {
+        metrics::counter!("ginti_refusals_total", "code" => code.to_owned()).increment(1);
+    }
+    let counted = batch.items.iter().flatten().filter_map(|item| item.content.counted_at).min();
+    if let Some(oldest) = counted {
+        let lag_ms = receipt.server_time.unix_ms().saturating_sub(oldest.unix_ms()).max(0);
+        metrics::histogram!("ginti_count_lag_seconds").record(Duration::from_millis(lag_ms.unsigned_abs()));
     }
 }
 

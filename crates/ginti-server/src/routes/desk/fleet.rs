@@ -1,7 +1,7 @@
 //! The devices.
 
 use axum::{Json, extract::State, http::StatusCode};
-use ginti_desk::{FleetDevice, ListFleet, Nudge, NudgeDevice, RevokeDevice};
+use ginti_desk::{FleetDevice, ListFleet, Nudge, NudgeDevice, RevokeDevice, UNSENT_ALERT_MS};
 use ginti_types::{Code, DeviceId, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -14,9 +14,6 @@ use crate::{
     request::{Large, Segments},
     routes::openapi::ManagerErrors,
 };
-
-/// Unsent for longer than this is an alert.
-const UNSENT_ALERT_MS: i64 = 2 * 60 * 60 * 1_000;
 
 /// A device, as it last said and as it was last seen.
 #[derive(Serialize, ToSchema)]

@@ -35,7 +35,7 @@ pub(crate) struct LineDto {
     /// Null: nobody counted it. Zero: somebody looked, and there was none.
     #[schema(value_type = Option<f64>)]
     counted_quantity: Option<Box<RawValue>>,
-    /// Counted less expected.
+    /// Counted less expected; 0 of what was not counted.
     #[schema(value_type = f64)]
     difference: Box<RawValue>,
     #[schema(value_type = Option<f64>)]

@@ -1,0 +1,330 @@
+//! The manager's side, with two people at once: what one counts the other sees, decides on, and sends back.
+
+use anyhow::{Context, Result, ensure};
+use ginti_e2e::{Api, Device, HARD, PASSWORD, ServerOptions, World, eventually, pictures};
+use serde_json::{Value, json};
+
+const COUNTS: &str = "/maarg/poorti/InventoryCountImport";
+const RUNS: &str = "/maarg/poorti/InventoryCountRun";
+
+/// Wherever it is on the page, scrolled into view or not.
+async fn says(device: &Device, test_id: &str, what: &str) -> Result<()> {
+    let script = "return document.querySelector(`[data-testid=\"${args[0]}\"]`)?.innerText ?? '';";
+    eventually(&format!("{test_id} says {what:?}"), || async {
+        let shown = device.browser().run(script, vec![json!(test_id)]).await?;
+        Ok(shown.as_str().is_some_and(|text| text.contains(what)).then_some(()))
+    })
+    .await
+}
+
+async fn fill(device: &Device, test_id: &str, text: &str) -> Result<()> {
+    let field = device.find(test_id).await?;
+    field.clear().await?;
+    Ok(field.send_keys(text).await?)
+}
+
+/// Chooses an option of a list by its value.
+async fn choose(device: &Device, test_id: &str, value: &str) -> Result<()> {
+    device.find(test_id).await?;
+    let script = "const list = document.querySelector(`[data-testid=\"${args[0]}\"]`);
+         list.value = args[1];
+         list.dispatchEvent(new Event('change', { bubbles: true }));
+         return list.value;";
+    let chosen = device.browser().run(script, vec![json!(test_id), json!(value)]).await?;
+    ensure!(chosen == json!(value), "{test_id} has no {value:?}");
+    Ok(())
+}
+
+/// A manager at a desk, signed in, at a page of the manager's side.
+async fn manager(world: &World, user: &str, path: &str) -> Result<Device> {
+    let device = world.device(user).await?;
+    device.browser().show_as(ginti_e2e::DESKTOP, false).await?;
+    device.open("/").await?;
+    device.sign_in(user, PASSWORD).await?;
+    device.press("desk").await?;
+    device.find("new-run").await?;
+    if path != "/desk/runs" {
+        device.open(path).await?;
+    }
+    Ok(device)
+}
+
+/// Counts of somebody else, from another device.
+async fn count(api: &Api, session: &str, device: &str, rows: &[(&str, &str, f64)]) -> Result<()> {
+    let items: Vec<_> = rows
+        .iter()
+        .map(|(row, product, quantity)| json!({ "importItemSeqId": row, "productId": product, "quantity": quantity, "revision": 1 }))
+        .collect();
+    let batch = json!({
+        "batchId": uuid_of(device, session), "deviceId": device, "inventoryCountImportId": session, "items": items
+    });
+    api.post(COUNTS, &batch).await.map(drop)
+}
+
+/// The same for the same names: nothing here is sent twice.
+fn uuid_of(device: &str, session: &str) -> String {
+    let sum = device
+        .bytes()
+        .chain(session.bytes())
+        .fold(7_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    format!("019aab7e-0000-7000-8000-{:012x}", sum & 0xffff_ffff_ffff)
+}
+
+/// The one session of a run.
+async fn session_of(api: &Api, run: &str) -> Result<String> {
+    let progress = api.get(&format!("{RUNS}/{run}/progress")).await?;
+    Ok(progress["sessions"][0]["inventoryCountImportId"].as_str().context("no session")?.to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_count_is_planned_counted_watched_reviewed_and_approved() -> Result<()> {
+    let world = World::new(ServerOptions::default()).await?;
+    let api = world.api().await?;
+    let mut desk = manager(&world, "manager", "/desk/runs").await?;
+    pictures(&desk, "desk-runs").await?;
+    desk.browser().show_as(ginti_e2e::DESKTOP, false).await?;
+    desk.press("new-run").await?;
+    fill(&desk, "run-name", "November").await?;
+    desk.press("make-run").await?;
+    desk.press("tab-plan").await?;
+    fill(&desk, "session-name", "Aisle 3").await?;
+    choose(&desk, "session-kind", "true").await?;
+    fill(&desk, "session-filter", "rice").await?;
+    choose(&desk, "session-person", "counter").await?;
+    pictures(&desk, "desk-plan").await?;
+    desk.browser().show_as(ginti_e2e::DESKTOP, false).await?;
+    desk.press("add-session").await?;
+    says(&desk, "plan-said", "Made: 1 session").await?;
+    let runs = api.get(RUNS).await?;
+    let run = runs["items"].as_array().context("no runs")?.iter().find(|run| run["workEffortName"] == "November");
+    let run = run.context("the run is not there")?["workEffortId"].as_str().context("no id")?.to_owned();
+    let session = session_of(&api, &run).await?;
+    let list = api.get(&format!("{COUNTS}/{session}/assignments")).await?;
+    let products: Vec<String> = list["items"]
+        .as_array()
+        .context("no list")?
+        .iter()
+        .filter_map(|line| Some(line["productId"].as_str()?.to_owned()))
+        .collect();
+    ensure!(products.len() >= 3, "the filter found only {products:?}");
+
+    // Somebody counts, and the manager sees it happen.
+    desk.press("tab-progress").await?;
+    says(&desk, "live", "Live").await?;
+    let codes = api.barcodes().await?;
+    let code =
+        |product: &str| codes.iter().find(|(id, _)| id == product).map(|(_, code)| code.clone()).context("no barcode");
+    let mut hers = world.device("hers").await?;
+    hers.begin("counter", &session).await?;
+    for product in &products[..2] {
+        hers.scan(&code(product)?).await?;
+    }
+    hers.press("send-now").await?;
+    says(&desk, &format!("progress-{session}"), "2 of").await?;
+    says(&desk, "people-at-work", "Asha Counter").await?;
+    let other = Api::sign_in(world.link.origin(), "counter2").await?;
+    count(&other, &session, "other", &[("x1", &products[0], 3.0)]).await?;
+    says(&desk, &format!("progress-{session}"), "3 of").await?;
+    pictures(&desk, "desk-progress").await?;
+    desk.browser().show_as(ginti_e2e::DESKTOP, false).await?;
+    hers.close().await?;
+    api.put(
+        &format!("{COUNTS}/{session}"),
+        &json!({ "statusId": "SESSION_SUBMITTED", "override": { "reason": "test" } }),
+    )
+    .await?;
+
+    // What two devices counted comes first; the manager chooses one of the values.
+    desk.press("tab-review").await?;
+    let first = format!("line-{}", products[0]);
+    says(&desk, &first, "Contested").await?;
+    pictures(&desk, "desk-review").await?;
+    desk.browser().show_as(ginti_e2e::DESKTOP, false).await?;
+    desk.press("approve").await?;
+    says(&desk, "review-trouble", "undecided").await?;
+    desk.press(&format!("open-{}", products[0])).await?;
+    says(&desk, "story", "counter2").await?;
+    pictures(&desk, "desk-line").await?;
+    desk.browser().show_as(ginti_e2e::DESKTOP, false).await?;
+    desk.press("use-3").await?;
+    says(&desk, &format!("decision-{}", products[0]), "Accepted").await?;
+
+    // By keyboard: the second line is rejected, taken back, and accepted.
+    let script = "document.querySelector('[data-testid=\"review\"]').focus();
+         document.querySelector(`[data-testid=\"line-${args[0]}\"]`).click();";
+    desk.browser().run(script, vec![json!(products[1])]).await?;
+    desk.keys("r").await?;
+    fill(&desk, "reason", "the box fell over").await?;
+    desk.press("give-reason").await?;
+    says(&desk, &format!("decision-{}", products[1]), "Rejected").await?;
+    desk.press("undo").await?;
+    eventually("it is taken back", || async {
+        Ok((!desk.shows(&format!("decision-{}", products[1])).await?).then_some(()))
+    })
+    .await?;
+    desk.browser().run(script, vec![json!(products[1])]).await?;
+    desk.keys("a").await?;
+    says(&desk, &format!("decision-{}", products[1]), "Accepted").await?;
+    desk.press("approve").await?;
+    says(&desk, "review-said", "Approved: 1 session").await?;
+    says(&desk, "run-status", "Approved").await?;
+    let lines = api.get(&format!("{RUNS}/{run}/review?sort=subject")).await?;
+    let chosen =
+        lines["items"].as_array().context("no lines")?.iter().find(|line| line["subject"] == products[0].as_str());
+    ensure!(chosen.context("no line")?["chosenQuantity"] == 3, "the chosen value is kept");
+    desk.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_looked_at_before_it_makes_anything_and_lines_go_back_to_be_counted() -> Result<()> {
+    let world = World::new(ServerOptions::default()).await?;
+    let api = world.api().await?;
+    let made = api.post(RUNS, &json!({ "workEffortId": "R1", "workEffortName": "By file" })).await?;
+    ensure!(made["workEffortId"] == "R1");
+    let products = api.get("/maarg/poorti/Products?limit=3").await?;
+    let skus: Vec<&str> = products["items"]
+        .as_array()
+        .context("no products")?
+        .iter()
+        .filter_map(|product| product["sku"].as_str())
+        .collect();
+    let ids: Vec<&str> = products["items"]
+        .as_array()
+        .context("no products")?
+        .iter()
+        .filter_map(|product| product["productId"].as_str())
+        .collect();
+    let folder = tempfile::tempdir()?;
+    let plan = folder.path().join("plan.csv");
+    std::fs::write(&plan, format!("What,Article\nShelf A,{}\nShelf A,{}\nShelf B,nothing-known\n", skus[0], skus[1]))?;
+    let mut desk = manager(&world, "manager", "/desk/runs/R1").await?;
+    desk.press("tab-plan").await?;
+    desk.attach("plan-file", &plan).await?;
+    says(&desk, "plan-file-trouble", "countImportName").await?;
+    // The file's own names say nothing to us: a file with ours, of which only the SKU's column is called otherwise.
+    std::fs::write(
+        &plan,
+        format!("countImportName,Article\nShelf A,{}\nShelf A,{}\nShelf B,nothing-known\n", skus[0], skus[1]),
+    )?;
+    desk.attach("plan-file", &plan).await?;
+    says(&desk, "plan-found", "3 rows read").await?;
+    choose(&desk, "map-productSku", "Article").await?;
+    says(&desk, "plan-found", "1 with errors").await?;
+    says(&desk, "plan-errors", "nothing-known").await?;
+    pictures(&desk, "desk-file").await?;
+    desk.browser().show_as(ginti_e2e::DESKTOP, false).await?;
+    ensure!(
+        api.get(&format!("{RUNS}/R1/progress")).await?["sessions"].as_array().is_some_and(Vec::is_empty),
+        "only looked at"
+    );
+    desk.press("plan-make-good").await?;
+    says(&desk, "plan-file-said", "Made: 1 session").await?;
+    let stock = folder.path().join("stock.csv");
+    std::fs::write(&stock, format!("sku,quantity,cost\n{},10,2.5\n{},4,1\n", skus[0], skus[1]))?;
+    desk.attach("stock-file", &stock).await?;
+    says(&desk, "stock-found", "Stock of 2 products").await?;
+    desk.press("stock-make").await?;
+    says(&desk, "stock-file-said", "Done").await?;
+
+    let session = session_of(&api, "R1").await?;
+    let other = Api::sign_in(world.link.origin(), "counter2").await?;
+    count(&other, &session, "other", &[("x1", ids[0], 3.0)]).await?;
+    api.put(&format!("{COUNTS}/{session}"), &json!({ "statusId": "SESSION_SUBMITTED" })).await?;
+    desk.press("tab-review").await?;
+    says(&desk, "totals", "-17.50").await?;
+    desk.press("select-all").await?;
+    says(&desk, "selected", "2 selected").await?;
+    desk.press("recount").await?;
+    says(&desk, &format!("decision-{}", ids[0]), "Counted again").await?;
+    let sessions = api.get(&format!("{RUNS}/R1/progress")).await?;
+    let recount =
+        sessions["sessions"].as_array().context("no sessions")?.iter().find(|session| session["isRecount"] == true);
+    let recount =
+        recount.context("no recount was made")?["inventoryCountImportId"].as_str().context("no id")?.to_owned();
+    // The person sees it on the phone, counts, and hands it in.
+    let mut hers = world.device("hers").await?;
+    hers.begin("counter", &recount).await?;
+    let codes = api.barcodes().await?;
+    let (_, code) = codes.iter().find(|(id, _)| id == ids[0]).context("no barcode")?;
+    for _ in 0..4 {
+        hers.scan(code).await?;
+    }
+    ginti_e2e::counted(&hers, &recount, &[(ids[0].to_owned(), 4.0)].into()).await?;
+    hers.press("send-now").await?;
+    eventually("it is confirmed", || async {
+        Ok(hers.rows(&recount).await?.values().all(|row| row.truth == "confirmed").then_some(()))
+    })
+    .await?;
+    api.put(&format!("{COUNTS}/{recount}"), &json!({ "statusId": "SESSION_SUBMITTED" })).await?;
+    let line = eventually("the recount stands in the place of the count", || async {
+        let lines = api.get(&format!("{RUNS}/R1/review?sort=subject")).await?;
+        let line =
+            lines["items"].as_array().context("no lines")?.iter().find(|line| line["subject"] == ids[0]).cloned();
+        Ok(line.filter(|line| line["countedQuantity"] == 4))
+    })
+    .await?;
+    ensure!(line["decision"] == Value::Null, "{line}");
+    hers.close().await?;
+    desk.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stuck_device_is_seen_asked_and_shut_out_and_people_are_changed() -> Result<()> {
+    let world = World::new(ServerOptions::default()).await?;
+    let mut hers = world.device("hers").await?;
+    hers.begin("counter", HARD).await?;
+    let codes = world.api().await?.barcodes().await?;
+    hers.scan(&codes[0].1).await?;
+    hers.press("send-now").await?;
+    eventually("it is confirmed", || async {
+        let rows = hers.rows(HARD).await?;
+        Ok((!rows.is_empty() && rows.values().all(|row| row.truth == "confirmed")).then_some(()))
+    })
+    .await?;
+    let id = hers.id().await?;
+    let mut desk = manager(&world, "admin", "/desk/devices").await?;
+    says(&desk, &format!("device-{id}"), "counter").await?;
+    pictures(&desk, "desk-devices").await?;
+    desk.browser().show_as(ginti_e2e::DESKTOP, false).await?;
+    let ask = "document.querySelector(`[data-testid=\"device-${args[0]}\"] [data-testid=\"nudge-sign-in\"]`).click();";
+    desk.browser().run(ask, vec![json!(id)]).await?;
+    says(&desk, "fleet-said", "next contact").await?;
+    // The device's next report brings the word to its person.
+    hers.scan(&codes[1].1).await?;
+    hers.press("send-now").await?;
+    says(&hers, "reauth-banner", "Your manager asks you to sign in").await?;
+    hers.sign_in_again(PASSWORD).await?;
+    eventually("the banner is gone", || async { Ok((!hers.shows("reauth-banner").await?).then_some(())) }).await?;
+
+    desk.press("nav.people").await?;
+    desk.press("add-person").await?;
+    fill(&desk, "person-id", "nina").await?;
+    fill(&desk, "person-name", "Nina New").await?;
+    fill(&desk, "person-password", "short").await?;
+    let store = world.api().await?.get("/maarg/poorti/Facilities").await?["items"][0]["facilityId"]
+        .as_str()
+        .context("no store")?
+        .to_owned();
+    desk.press(&format!("store-{store}")).await?;
+    desk.press("save-person").await?;
+    says(&desk, "person-trouble", "at least 8 characters").await?;
+    pictures(&desk, "desk-person").await?;
+    desk.browser().show_as(ginti_e2e::DESKTOP, false).await?;
+    fill(&desk, "person-password", "three blind mice").await?;
+    desk.press("save-person").await?;
+    says(&desk, "person-nina", "Nina New").await?;
+    desk.press("nav.log").await?;
+    says(&desk, "log", "user-put").await?;
+    pictures(&desk, "desk-log").await?;
+    desk.browser().show_as(ginti_e2e::DESKTOP, false).await?;
+    desk.press("nav.outbox").await?;
+    desk.press("add-receiver").await?;
+    fill(&desk, "receiver-id", "erp").await?;
+    fill(&desk, "receiver-url", "https://erp.example/counts").await?;
+    desk.press("save-receiver").await?;
+    says(&desk, "secret", "not shown again").await?;
+    pictures(&desk, "desk-outbox").await?;
+
+    hers.close().await?;
+    desk.close().await
+}
