@@ -30,6 +30,8 @@ impl World {
     /// A freshly seeded demo server, link up.
     pub async fn new(options: ServerOptions) -> Result<Self> {
         let alone = ALONE.lock().await;
+        // Built beside the server, the HTTP client is one that has to be told which cryptography to use.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir()?;
         let server = Server::start(&folder.path().join("ginti.db"), 0, &options).await?;
         let port = server.address().port();

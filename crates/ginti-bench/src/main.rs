@@ -94,6 +94,8 @@ struct Measure {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    // Built beside the server, the HTTP client is one that has to be told which cryptography to use.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let done = runtime.context("no runtime").and_then(|runtime| match arguments.command {
         Some(Command::NullServer) => runtime.block_on(servers::null()),

@@ -33,6 +33,9 @@ pub struct BatcherConfig {
     pub cadence_ms: i64,
     /// Batches that may be on their way at once: an offline shift coalesces in its rows instead of piling up in the queue.
     pub outstanding_max: usize,
+    /// Full batches that may be: a backlog of many rows goes in one plan. They do not pile up either, for they are as many as the
+    /// rows fill.
+    pub outstanding_full_max: usize,
     /// Items of a batch, at most.
     pub batch_items_max: usize,
     /// Bytes of a batch, at most.
@@ -55,6 +58,7 @@ impl Default for BatcherConfig {
         Self {
             cadence_ms: 20_000,
             outstanding_max: 2,
+            outstanding_full_max: 6,
             batch_items_max: limits::BATCH_ITEMS_MAX,
             batch_bytes_max: limits::BATCH_BYTES_MAX / 2,
             handover_ms_max: 30_000,

@@ -140,6 +140,16 @@ async fn offline(world: &mut World, device: &mut Device, goals: &mut Vec<Goal>) 
     })
     .await?;
     let took = begun.elapsed().as_secs_f64();
+    let script = "const db = await new Promise((ok) => { const open = indexedDB.open('ginti-demo'); open.onsuccess = () => ok(open.result); });
+        const all = await new Promise((ok) => { const ask = db.transaction('deliveries').objectStore('deliveries').getAll(); ask.onsuccess = () => ok(ask.result); });
+        db.close();
+        const sent = all.filter(({ items }) => items.length > 100).sort((a, b) => a.createdAt - b.createdAt);
+        const zero = sent[0].createdAt;
+        return sent.map((one) => [one.items.length, one.createdAt - zero, one.custodyAt - zero, one.answeredAt - zero, one.settledAt - zero].join(' '));";
+    println!(
+        "batches: items, cut, in custody, answered, settled (ms): {}",
+        device.browser().run(script, vec![]).await?
+    );
     goals.push(Goal { name: "5,000 changed items sent and confirmed", measured: took, bound: 3.0, unit: "s" });
     #[expect(clippy::cast_precision_loss, reason = "a handful of requests")]
     let requests = (world.link.imports() - before) as f64;

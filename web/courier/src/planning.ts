@@ -5,7 +5,7 @@ import type { DeliveryRecord, ItemRecord, Trigger } from './machine.js'
 import { entropy, type BatcherMachine } from './machines.js'
 
 /** Rows looked at by one plan: all that may be on their way together, and one more to know that something is left. */
-const PLAN_ITEMS_MAX = 2_001
+const PLAN_ITEMS_MAX = 6_001
 /** Finished batches kept for telemetry, of each kind. */
 const FINISHED_KEPT = 200
 const HANDOVER_RETRY_MS = 15_000

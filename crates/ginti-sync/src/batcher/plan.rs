@@ -139,7 +139,8 @@ pub struct HandoverReleased {
 impl Batcher {
     /// How many `saved` rows one plan has to see: what it can cut, and one more to know that something is left.
     pub fn plan_items_max(&self) -> usize {
-        self.config.outstanding_max * self.config.batch_items_max + 1
+        let outstanding = self.config.outstanding_max.max(self.config.outstanding_full_max);
+        outstanding * self.config.batch_items_max + 1
     }
 
     /// Decides what to take back, what to cut now, and when to ask again.
@@ -155,11 +156,11 @@ impl Batcher {
         let hold_ms_max = i64::try_from(self.config.backoff.cap_ms).unwrap_or(i64::MAX);
         device.hold_until = now.believable(device.hold_until, hold_ms_max);
         if !saved.is_empty() && device.next_device_id.is_none() && self.is_due(now, trigger, &device) {
-            let room = self.config.outstanding_max.saturating_sub(open.len());
+            let room = self.room(open.len(), saved.len());
             saved = self.cut(now, &mut device, saved, room, &mut entropy, &mut changes);
             device.backlog = !saved.is_empty();
         }
-        let full = open.len() + changes.sends.len() >= self.config.outstanding_max;
+        let full = self.room(open.len() + changes.sends.len(), saved.len()) == 0;
         let wake_at = self.wake_at(now, &device, !saved.is_empty() && !full, open.iter().chain(&changes.cut));
         // On the page's own interval only, whose phase differs from device to device: news reaches all of them at once.
         let ask = trigger == Trigger::Tick && self.is_time_to_ask(now, &device);
@@ -175,6 +176,13 @@ impl Batcher {
             sends: changes.sends,
             wake_at,
         }
+    }
+
+    /// Batches that may be cut beside those on their way, of so many rows that wait.
+    fn room(&self, on_their_way: usize, waiting: usize) -> usize {
+        let full = waiting / self.config.batch_items_max.max(1);
+        let any = self.config.outstanding_max.saturating_sub(on_their_way);
+        any.max(full.min(self.config.outstanding_full_max.saturating_sub(on_their_way)))
     }
 
     /// The courier has the batch.

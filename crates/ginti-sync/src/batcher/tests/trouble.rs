@@ -232,7 +232,12 @@ fn a_clock_set_back_does_not_stop_the_asking() {
 fn a_backlog_longer_than_a_plan_goes_on_as_soon_as_there_is_room() {
     let mut page = Page::new(1);
     let mut server = Server::new("e1");
-    page.machine = Batcher::new(BatcherConfig { batch_items_max: 3, outstanding_max: 2, ..BatcherConfig::default() });
+    page.machine = Batcher::new(BatcherConfig {
+        batch_items_max: 3,
+        outstanding_max: 2,
+        outstanding_full_max: 4,
+        ..BatcherConfig::default()
+    });
     for n in 0..20 {
         page.scan(&format!("product-{n}"));
     }
@@ -241,6 +246,7 @@ fn a_backlog_longer_than_a_plan_goes_on_as_soon_as_there_is_room() {
     let mut trigger = Trigger::Manual;
     loop {
         let bodies = page.push(trigger);
+        assert!(bodies.len() <= 4, "full ones may be more than two");
         sizes.extend(bodies.iter().map(|body| super::batch(body).items.len()));
         for body in &bodies {
             let (id, status, answer) = server.receive(body, page.now);
