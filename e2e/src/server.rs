@@ -23,6 +23,8 @@ pub struct ServerOptions {
     pub crash_after_commits: Option<u32>,
     /// `--products`: a catalogue of one's own.
     pub products: Option<PathBuf>,
+    /// `--app`: a web app of one's own.
+    pub app: Option<PathBuf>,
 }
 
 /// A running server.
@@ -53,6 +55,9 @@ impl Server {
         }
         if let Some(products) = &options.products {
             command.arg("--products").arg(products);
+        }
+        if let Some(app) = &options.app {
+            command.arg("--app").arg(app);
         }
         let mut child = command.spawn().context("cannot start ginti")?;
         let mut lines = BufReader::new(child.stdout.take().context("no stdout")?).lines();

@@ -45,7 +45,7 @@ pub(crate) async fn deps(store: Arc<dyn Store>) -> Result<Deps> {
         tokens: Arc::new(tokens),
         passwords: Passwords::default(),
         drain: Drain::default(),
-        app: |_| None,
+        app: Arc::new(|_: &str| None),
         config: Config::default(),
     })
 }

@@ -1,6 +1,11 @@
 //! The web app: its files come with the binary (from the disk in debug builds), every other path of the app's own
 //! routing is answered with its page, and everything that is neither is a `404` problem.
 
+use std::{
+    path::{Component, Path, PathBuf},
+    sync::Arc,
+};
+
 use axum::{
     body::Body,
     extract::{Request, State},
@@ -14,11 +19,20 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 use crate::{Deps, ProblemResponse, layers::accepts_encoding};
 
 /// Finds a file of the web app by its path, such as `assets/main-3f2a.js`.
-pub type AppFiles = fn(&str) -> Option<EmbeddedFile>;
+pub type AppFiles = Arc<dyn Fn(&str) -> Option<EmbeddedFile> + Send + Sync>;
 
 /// The app as the web build left it.
 pub fn built_app() -> AppFiles {
-    BuiltApp::get
+    Arc::new(BuiltApp::get)
+}
+
+/// An app of one's own, read from a folder each time it is asked for.
+pub fn app_in(folder: PathBuf) -> AppFiles {
+    Arc::new(move |path| {
+        // Names only: nothing that leads out of the folder.
+        let is_inside = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+        if is_inside { rust_embed::utils::read_file_from_fs(&folder.join(path)).ok() } else { None }
+    })
 }
 
 #[derive(RustEmbed)]
@@ -35,13 +49,13 @@ pub(crate) async fn serve(State(deps): State<Deps>, request: Request) -> Respons
     let path = request.uri().path().trim_start_matches('/');
     let file = if path.is_empty() { PAGE } else { path };
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    if let Some(found) = find(deps.app, file, request.headers()) {
+    if let Some(found) = find(&deps.app, file, request.headers()) {
         return if reads { found.answer(file, request.headers()) } else { only_reads(&request) };
     }
     if !reads || !is_page(path) {
         return ProblemResponse::new(Code::NotFound, "There is nothing at this address.").into_response();
     }
-    match find(deps.app, PAGE, request.headers()) {
+    match find(&deps.app, PAGE, request.headers()) {
         Some(page) => page.answer(PAGE, request.headers()),
         None => not_built(request.headers()),
     }
@@ -53,7 +67,7 @@ struct Found {
 }
 
 /// The file in the best form that the client takes: compressed ahead of time if there is such a sibling.
-fn find(app: AppFiles, path: &str, headers: &HeaderMap) -> Option<Found> {
+fn find(app: &AppFiles, path: &str, headers: &HeaderMap) -> Option<Found> {
     let file = app(path)?;
     let sibling = [("br", ".br"), ("gzip", ".gz")]
         .into_iter()
@@ -128,4 +142,23 @@ fn not_built(headers: &HeaderMap) -> Response {
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Ginti</title><h1>Ginti</h1><p>{SENTENCE}</p></html>"
     );
     (StatusCode::NOT_FOUND, Html(page)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_shows_its_files_and_nothing_beside_it() {
+        let outside = tempfile::tempdir().unwrap();
+        let folder = outside.path().join("app");
+        std::fs::create_dir_all(folder.join("assets")).unwrap();
+        std::fs::write(outside.path().join("secret"), "no").unwrap();
+        std::fs::write(folder.join("assets/a.js"), "yes").unwrap();
+        let app = app_in(folder);
+        assert_eq!(&*app("assets/a.js").expect("the file").data, b"yes");
+        for outside in ["../secret", "assets/../../secret", "/etc/hostname", "assets", "none"] {
+            assert!(app(outside).is_none(), "{outside}");
+        }
+    }
 }

@@ -19,7 +19,7 @@ mod routes;
 pub mod schema;
 mod serve;
 
-pub use assets::{AppFiles, built_app};
+pub use assets::{AppFiles, app_in, built_app};
 pub use deliver::run as deliver;
 pub use deps::{Clock, Config, CrashAfterCommits, Deps, Entropy, os_entropy, system_clock};
 pub use drain::Drain;

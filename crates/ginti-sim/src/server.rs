@@ -239,7 +239,7 @@ impl ServerBox {
             tokens: Arc::new(TokenKeys::new(&key)),
             passwords: Passwords::default(),
             drain: drain.clone(),
-            app: |_| None,
+            app: Arc::new(|_: &str| None),
             config: Config::default(),
         };
         self.running.replace(Some(Running { store, router: router(deps), drain, path }));

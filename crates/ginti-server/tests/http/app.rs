@@ -102,7 +102,8 @@ async fn files_are_only_read() {
 
 #[tokio::test]
 async fn a_server_without_the_app_says_so() {
-    let world = World::with(ginti_sqlite::Options::default(), |deps| deps.app = |_| None).await;
+    let world =
+        World::with(ginti_sqlite::Options::default(), |deps| deps.app = std::sync::Arc::new(|_: &str| None)).await;
     let page = world.get("/").header("accept", "text/html,application/xhtml+xml").send().await;
     assert_eq!((page.status, page.header("content-type")), (404, "text/html; charset=utf-8"));
     assert!(page.text().contains("cargo xtask web"));

@@ -66,7 +66,7 @@ impl World {
             tokens: Arc::new(TokenKeys::new(&TOKEN_KEY)),
             passwords: Passwords::default(),
             drain: Drain::default(),
-            app: TestApp::get,
+            app: Arc::new(TestApp::get),
             config: Config::default(),
         };
         change(&mut deps);

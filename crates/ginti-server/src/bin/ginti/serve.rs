@@ -5,8 +5,8 @@ use std::{io::Write, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use ginti_server::{
-    Config, CrashAfterCommits, Deps, Drain, auth::Passwords, auth::TokenKeys, built_app, deliver, os_entropy, serve,
-    system_clock,
+    Config, CrashAfterCommits, Deps, Drain, app_in, auth::Passwords, auth::TokenKeys, built_app, deliver, os_entropy,
+    serve, system_clock,
 };
 use ginti_store::Store;
 use tokio::{net::TcpListener, signal};
@@ -37,6 +37,10 @@ pub(crate) struct ServeArguments {
     /// With --demo: take the products from this Shopify product export instead of making some up
     #[arg(long, value_name = "FILE.csv", requires = "demo")]
     products: Option<PathBuf>,
+
+    /// Serve the web app from this folder instead of the one that comes with the program: for a build of your own
+    #[arg(long, value_name = "DIR", env = "GINTI_APP")]
+    app: Option<PathBuf>,
 
     /// How long an access token is good for; a change of role or facilities takes effect within this time
     #[arg(long, value_name = "N", env = "GINTI_ACCESS_TOKEN_SECONDS", default_value_t = 600,
@@ -121,7 +125,7 @@ async fn deps(store: Arc<dyn Store>, arguments: &ServeArguments) -> Result<Deps>
         tokens: Arc::new(tokens),
         passwords: Passwords::default(),
         drain: Drain::default(),
-        app: built_app(),
+        app: arguments.app.clone().map_or_else(built_app, app_in),
         config,
     })
 }
