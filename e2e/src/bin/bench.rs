@@ -105,6 +105,24 @@ async fn scans(world: &World, device: &Device, goals: &mut Vec<Goal>) -> Result<
     goals.push(Goal { name: "scan to screen and durable, full session, p95", measured: p95, bound: 100.0, unit: "ms" });
     let growth = percentile(&full, 50) / percentile(&fresh, 50);
     goals.push(Goal { name: "the same, full against fresh session, p50", measured: growth, bound: 1.5, unit: "×" });
+    let script = "const scroller = await document.querySelector('.ion-page:not(.ion-page-hidden) ion-content').getScrollElement();
+        const tasks = [];
+        const observer = new PerformanceObserver((list) => tasks.push(...list.getEntries().map(({ duration }) => duration)));
+        observer.observe({ type: 'longtask' });
+        for (let step = 0; step < 120; step++) {
+          scroller.scrollTop += 80;
+          await new Promise((next) => requestAnimationFrame(next));
+        }
+        await new Promise((next) => setTimeout(next, 500));
+        observer.disconnect();
+        return Math.max(0, ...tasks);";
+    let longest = device.browser().run(script, vec![]).await?.as_f64().context("no duration")?;
+    goals.push(Goal {
+        name: "longest task while scrolling (0: none over 50 ms)",
+        measured: longest,
+        bound: 50.0,
+        unit: "ms",
+    });
     Ok(vec![("scans, fresh session", fresh), ("scans, 2,000 items and 20,000 scans before", full)])
 }
 
