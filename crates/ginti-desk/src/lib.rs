@@ -42,7 +42,7 @@ pub use progress::{AtWork, Progress, RunProgress, SessionProgress};
 pub use recount::{RecountLines, Recounted};
 pub use refresh::{Refresh, Stale};
 pub use review::{Contribution, Filter, LineDetail, Order, ReviewLine, ReviewLines, ReviewPage, ReviewTotals, Totals};
-pub use stock::{PutStock, StockLine};
+pub use stock::{Expected, PutStock, StockLine};
 
 /// Something one can do.
 #[async_trait]

@@ -1,10 +1,15 @@
 //! What should lie in a store, as another system says.
 
-use async_trait::async_trait;
-use ginti_store::{Sql, StoreError};
-use ginti_types::{FacilityId, ProductId, TenantId, Timestamp};
+use std::collections::HashMap;
 
-use crate::{Op, rows, scope::tenant_key};
+use async_trait::async_trait;
+use ginti_store::{Access, Sql, StoreError, Value};
+use ginti_types::{FacilityId, ProductId, SessionId, TenantId, Timestamp};
+
+use crate::{
+    Op, rows,
+    scope::{may_see, tenant_key},
+};
 
 /// What should lie there of a product.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +20,50 @@ pub struct StockLine {
     pub on_hand: i64,
     /// Millionths of the currency a piece.
     pub unit_cost: Option<i64>,
+}
+
+/// What a list's lines are expected to come to, as far as whoever counts may know: nothing of a blind count.
+#[derive(Clone, Debug)]
+pub struct Expected {
+    /// Who asks.
+    pub access: Access,
+    /// The session.
+    pub session: SessionId,
+    /// The products.
+    pub products: Vec<ProductId>,
+}
+
+#[async_trait]
+impl Op for Expected {
+    type Out = HashMap<String, i64>;
+    const WRITES: bool = false;
+
+    async fn run(&self, sql: &mut dyn Sql) -> Result<HashMap<String, i64>, StoreError> {
+        const AT_ONCE: usize = 200;
+        let mut expected = HashMap::new();
+        let text = "SELECT session.tenant_key, facility_id FROM session
+                    JOIN tenant ON tenant.tenant_key = session.tenant_key
+                    WHERE tenant_id = ?1 AND session_id = ?2 AND is_blind = 0";
+        let found = sql.query(text, vec![self.access.tenant.as_str().into(), self.session.as_str().into()]).await?;
+        let Some(session) = found.first() else { return Ok(expected) };
+        if !may_see(&self.access, session.text(1)?) {
+            return Ok(expected);
+        }
+        let places: Vec<_> = (3..AT_ONCE + 3).map(|place| format!("?{place}")).collect();
+        let text = format!(
+            "SELECT product_id, on_hand FROM stock WHERE tenant_key = ?1 AND facility_id = ?2 AND product_id IN ({})",
+            places.join(", ")
+        );
+        for chunk in self.products.chunks(AT_ONCE) {
+            let mut values: Vec<Value> = vec![session.int(0)?.into(), session.text(1)?.into()];
+            values.extend(chunk.iter().map(|product| Value::from(product.as_str())));
+            values.resize(AT_ONCE + 2, Value::Null);
+            for row in sql.query(&text, values).await? {
+                expected.insert(row.text(0)?.to_owned(), row.int(1)?);
+            }
+        }
+        Ok(expected)
+    }
 }
 
 /// Puts what should lie in a store, in the place of what was said before.

@@ -147,6 +147,10 @@ pub struct SessionSummary {
     pub assigned_name: Option<String>,
     /// When it was handed in.
     pub submitted: Option<Timestamp>,
+    /// Where in the store.
+    pub area: Option<String>,
+    /// Whoever counts is not shown what is expected.
+    pub is_blind: bool,
 }
 
 /// A session to make, with its list.

@@ -32,6 +32,10 @@ export interface SessionRecord {
   assignedUserLoginId: string | null
   assignedUserName: string | null
   submittedDate: string | null
+  /** Where in the store. Left out by older servers, as what follows. */
+  areaName?: string | null
+  /** Whoever counts is not shown what is expected. */
+  isBlind?: boolean
 }
 
 /** One product a directed count asks for. */
@@ -39,6 +43,8 @@ export interface AssignmentRecord {
   inventoryCountImportId: string
   importItemSeqId: string
   productId: string
+  /** What should lie there; left out of blind counts, and where nobody said. */
+  expectedQuantity?: number
 }
 
 /** Who is signed in; the token lives in memory only. */

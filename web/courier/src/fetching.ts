@@ -102,9 +102,9 @@ export class Fetching {
     for (let page = 0; page < PAGES_MAX; page++) {
       const after = encodeURIComponent(listed.at(-1)?.importItemSeqId ?? '')
       const path = `${COUNT_IMPORTS}/${encodeURIComponent(inventoryCountImportId)}/assignments?after=${after}&limit=${PAGE}`
-      const { items } = await this.requests.get<{ items: { importItemSeqId: string; productId: string }[] }>(path)
+      const { items } = await this.requests.get<{ items: Omit<AssignmentRecord, 'inventoryCountImportId'>[] }>(path)
       if (items.length === 0) break
-      listed.push(...items.map(({ importItemSeqId, productId }) => ({ inventoryCountImportId, importItemSeqId, productId })))
+      listed.push(...items.map((line) => ({ ...line, inventoryCountImportId })))
     }
     const { assignments } = this.database
     await withReopen(this.database, () =>

@@ -1,12 +1,14 @@
 //! `GET …/{id}/assignments`: the list a directed session asks to count.
 
 use axum::{Json, extract::State};
+use ginti_desk::{Expected, run_on};
 use ginti_store::Assignment;
 use ginti_types::{ItemSeqId, ProductId};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{openapi::SignedInErrors, page::limit_or, sessions::session_id};
+use super::{desk::number, openapi::SignedInErrors, page::limit_or, sessions::session_id};
 use crate::{
     Deps,
     auth::Caller,
@@ -24,18 +26,16 @@ pub(super) struct AssignmentDto {
     import_item_seq_id: ItemSeqId,
     #[schema(value_type = String)]
     product_id: ProductId,
+    /// What should lie there, if somebody said so and the count is not blind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<f64>)]
+    expected_quantity: Option<Box<RawValue>>,
 }
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = AssignmentList)]
 pub(super) struct AssignmentListDto {
     items: Vec<AssignmentDto>,
-}
-
-impl From<Assignment> for AssignmentDto {
-    fn from(line: Assignment) -> Self {
-        Self { import_item_seq_id: line.import_item_seq_id, product_id: line.product_id }
-    }
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -71,7 +71,15 @@ pub(super) async fn list(
     Params(query): Params<AssignmentsQuery>,
 ) -> Answer<Json<AssignmentListDto>> {
     let limit = limit_or(query.limit, 1_000)?;
-    let page = deps.store.assignments(&caller.access, &session_id(id)?, &query.after, limit).await?;
+    let session = session_id(id)?;
+    let page = deps.store.assignments(&caller.access, &session, &query.after, limit).await?;
     let page = page.ok_or_else(ProblemResponse::no_session)?;
-    Ok(Json(AssignmentListDto { items: page.assignments.into_iter().map(AssignmentDto::from).collect() }))
+    let products = page.assignments.iter().map(|line| line.product_id.clone()).collect();
+    let expected = run_on(&*deps.store, Expected { access: caller.access, session, products }).await?;
+    let line = |line: Assignment| AssignmentDto {
+        expected_quantity: expected.get(line.product_id.as_str()).copied().map(number),
+        import_item_seq_id: line.import_item_seq_id,
+        product_id: line.product_id,
+    };
+    Ok(Json(AssignmentListDto { items: page.assignments.into_iter().map(line).collect() }))
 }

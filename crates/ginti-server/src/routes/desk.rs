@@ -93,7 +93,7 @@ fn text(name: &str, text: &str, chars_max: usize) -> Answer<String> {
 }
 
 /// Micro-units as an exact JSON number.
-fn number(micros: i64) -> Box<RawValue> {
+pub(super) fn number(micros: i64) -> Box<RawValue> {
     RawValue::from_string(decimal(micros)).expect("a decimal is JSON")
 }
 

@@ -47,6 +47,10 @@ pub(super) struct SessionDto {
     /// When it was handed in.
     #[schema(value_type = Option<String>, format = DateTime)]
     submitted_date: Option<Timestamp>,
+    /// Where in the store.
+    area_name: Option<String>,
+    /// Whoever counts is not shown what is expected.
+    is_blind: bool,
 }
 
 /// Where the server stands: compare `epoch` and `ledgerSeq` with what you saw last to notice a wiped or restored server.
@@ -95,6 +99,8 @@ impl From<SessionSummary> for SessionDto {
             assigned_user_login_id: summary.assigned_to,
             assigned_user_name: summary.assigned_name,
             submitted_date: summary.submitted,
+            area_name: summary.area,
+            is_blind: summary.is_blind,
         }
     }
 }

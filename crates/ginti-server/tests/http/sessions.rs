@@ -35,7 +35,7 @@ async fn a_session_comes_with_its_numbers_and_the_servers_standing() {
             "facilityName": "Name of STORE_1", "purposeType": "HARD_COUNT", "statusId": "SESSION_ASSIGNED",
             "dueDate": "2026-11-23T09:14:04.000Z", "createdDate": "2026-11-21T09:14:04.000Z",
             "itemsCounted": 2, "itemsRequested": 0,
-            "assignedUserLoginId": null, "assignedUserName": null, "submittedDate": null,
+            "assignedUserLoginId": null, "assignedUserName": null, "submittedDate": null, "areaName": null, "isBlind": false,
             "epoch": epoch, "ledgerSeq": 2, "serverTime": "2026-11-22T09:14:04.000Z"
         })
     );

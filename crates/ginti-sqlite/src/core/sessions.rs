@@ -26,7 +26,8 @@ const SUMMARY: &str = "
         (SELECT count(*) FROM assignment WHERE assignment.session_key = session.session_key),
         session.assigned_to, session.submitted,
         (SELECT account.name FROM account
-            WHERE account.tenant_key = session.tenant_key AND account.user_login_id = session.assigned_to)";
+            WHERE account.tenant_key = session.tenant_key AND account.user_login_id = session.assigned_to),
+        session.area, session.is_blind";
 
 pub(crate) fn sessions(conn: &Connection, access: &Access) -> Fallible<Vec<SessionSummary>> {
     let sql = format!("{SUMMARY} {ALLOWED} ORDER BY session.created, session.session_id");
@@ -149,6 +150,8 @@ fn summary(row: &Row<'_>) -> Fallible<SessionSummary> {
         assigned_to: row.get::<_, Option<String>>(10)?.map(UserLoginId::new).transpose().map_err(corrupt)?,
         assigned_name: row.get(12)?,
         submitted: row.get::<_, Option<i64>>(11)?.map(Timestamp::from_unix_ms),
+        area: row.get(13)?,
+        is_blind: row.get::<_, i64>(14)? != 0,
     })
 }
 

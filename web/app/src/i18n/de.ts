@@ -137,6 +137,7 @@ export const de: Messages = {
   'list.nothing': 'Noch nichts gezählt.',
   'list.done': 'Die ganze Liste ist gezählt.',
   'list.enter': 'Eingeben',
+  'list.expected': 'Erwartet: {n}',
   'list.zero': 'Keins da',
   'list.noneNotOnList': 'Alles bisher Gezählte stand auf der Liste.',
   'list.noneUnmatched': 'Jeder Code war im Katalog.',

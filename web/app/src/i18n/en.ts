@@ -135,6 +135,7 @@ export const en = {
   'list.nothing': 'Nothing counted yet.',
   'list.done': 'Everything on the list has been counted.',
   'list.enter': 'Enter',
+  'list.expected': 'Expected: {n}',
   'list.zero': 'None here',
   'list.noneNotOnList': 'Everything counted so far was on the list.',
   'list.noneUnmatched': 'Every code was found in the catalogue.',

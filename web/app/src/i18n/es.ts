@@ -137,6 +137,7 @@ export const es: Messages = {
   'list.nothing': 'Aún no se ha contado nada.',
   'list.done': 'Toda la lista está contada.',
   'list.enter': 'Introducir',
+  'list.expected': 'Esperado: {n}',
   'list.zero': 'No hay',
   'list.noneNotOnList': 'Todo lo contado hasta ahora estaba en la lista.',
   'list.noneUnmatched': 'Todos los códigos estaban en el catálogo.',

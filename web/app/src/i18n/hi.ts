@@ -137,6 +137,7 @@ export const hi: Messages = {
   'list.nothing': 'अभी कुछ नहीं गिना गया।',
   'list.done': 'सूची का सब कुछ गिना जा चुका है।',
   'list.enter': 'भरें',
+  'list.expected': 'अपेक्षित: {n}',
   'list.zero': 'यहाँ नहीं है',
   'list.noneNotOnList': 'अब तक गिना हुआ सब सूची में था।',
   'list.noneUnmatched': 'हर कोड कैटलॉग में मिला।',

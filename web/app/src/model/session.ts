@@ -26,6 +26,8 @@ export interface ToCount {
   productId: string
   name: string
   code: string
+  /** What should lie there, if one may know. */
+  expected?: number | undefined
 }
 
 export class SessionModel {
@@ -47,7 +49,7 @@ export class SessionModel {
   readonly refused = computed(() => this.rows.value.filter((row) => row.truth === 'refused'))
   readonly toCount = computed(() => {
     void this.order.value
-    return this.assigned.value.filter(({ productId }) => !this.groups.has(productId)).map((row) => this.describe(row.productId))
+    return this.assigned.value.filter(({ productId }) => !this.groups.has(productId)).map((row) => ({ ...this.describe(row.productId), expected: row.expectedQuantity }))
   })
   readonly requested = computed(() => this.assigned.value.length)
   readonly unmatched = computed(() => this.order.value.filter(({ productId }) => productId === null))

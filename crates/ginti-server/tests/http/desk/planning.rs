@@ -57,12 +57,22 @@ async fn a_filter_makes_a_list_that_two_people_share_and_a_copy_has_it_too() {
     let world = World::new().await;
     planned(&world).await;
     let session = json!({
-        "inventoryCountImportId": "S2", "countImportName": "All of it", "facilityId": "STORE_1", "isBlind": false,
+        "inventoryCountImportId": "S2", "countImportName": "All of it", "facilityId": "STORE_1", "isBlind": false, "areaName": "Aisle 7",
         "purposeType": "DIRECTED_COUNT", "productFilter": "sku-1044"
     });
     assert_eq!(post(&world, &format!("{RUN}/R1/sessions"), &json!({ "sessions": [session] })).await.status, 201);
+    let seen = world.read("counter", "/maarg/poorti/InventoryCountImport/S2").await.ok();
+    assert_eq!((&seen["areaName"], &seen["isBlind"]), (&json!("Aisle 7"), &json!(false)));
     let list = "/maarg/poorti/InventoryCountImport/S2/assignments";
     assert_eq!(world.read("manager", list).await.ok()["items"].as_array().unwrap().len(), 2);
+    file(&world, "/maarg/poorti/Stock?facilityId=STORE_1&dryRun=false", "productId,quantityOnHand\n10440,12.5\n")
+        .await
+        .ok();
+    let lines = world.read("counter", list).await.ok();
+    assert_eq!(lines["items"][0]["expectedQuantity"], 12.5, "the count is not blind");
+    assert_eq!(lines["items"][1].get("expectedQuantity"), None, "nobody said");
+    let blind = world.read("counter", "/maarg/poorti/InventoryCountImport/S1/assignments").await.ok();
+    assert_eq!(blind["items"][0].get("expectedQuantity"), None, "a blind count shows nothing");
     let split = json!({ "userLoginIds": ["counter", "counter2"] });
     let made = post(&world, "/maarg/poorti/InventoryCountImport/S2/split", &split).await;
     assert_eq!(made.status, 201, "{}", made.text());

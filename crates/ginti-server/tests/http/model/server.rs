@@ -362,7 +362,7 @@ fn summary(summary: &SessionSummary) -> Value {
         "facilityName": summary.facility_name, "purposeType": session.purpose, "statusId": session.status,
         "dueDate": session.due, "createdDate": session.created, "itemsCounted": summary.items_counted,
         "itemsRequested": summary.items_requested,
-        "assignedUserLoginId": null, "assignedUserName": null, "submittedDate": null
+        "assignedUserLoginId": null, "assignedUserName": null, "submittedDate": null, "areaName": null, "isBlind": false
     })
 }
 
