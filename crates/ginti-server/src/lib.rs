@@ -24,5 +24,5 @@ pub use deliver::run as deliver;
 pub use deps::{Clock, Config, CrashAfterCommits, Deps, Entropy, os_entropy, system_clock};
 pub use drain::Drain;
 pub use problem::ProblemResponse;
-pub use routes::{openapi, router};
+pub use routes::{ExportFormat, export_run, openapi, router};
 pub use serve::serve;

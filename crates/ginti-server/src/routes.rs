@@ -19,6 +19,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{Deps, assets, layers};
 
 pub(crate) use desk::decimal;
+pub use desk::export::{ExportFormat, export_run};
 pub(crate) use metrics::recorder;
 pub use openapi::document as openapi;
 

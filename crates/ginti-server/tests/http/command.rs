@@ -2,6 +2,7 @@
 
 mod copies;
 mod demo;
+mod export;
 mod import;
 mod log;
 mod serve;

@@ -3,6 +3,7 @@
 mod copies;
 mod database;
 mod demo;
+mod export;
 mod import;
 mod log;
 mod serve;
@@ -35,6 +36,11 @@ enum Command {
     /// Take data from files into a database
     #[command(subcommand)]
     Import(import::ImportCommand),
+    /// Write what a run came to into a file
+    ///
+    /// Expected, counted, difference and decision of every line, for a spreadsheet or a program. A SQLite database that is being
+    /// served is in use: export from the server (…/export), or from a copy that `ginti backup` made.
+    Export(export::ExportArguments),
     /// Add and change the people who may sign in
     #[command(subcommand)]
     User(user::UserCommand),
@@ -57,6 +63,7 @@ fn main() -> ExitCode {
                 match arguments.command {
                     Command::Serve(arguments) => serve::run(*arguments).await,
                     Command::Import(command) => import::run(command).await,
+                    Command::Export(arguments) => export::run(arguments).await,
                     Command::User(command) => user::run(command).await,
                     Command::Backup(arguments) => copies::back_up(arguments).await,
                     Command::Restore(arguments) => copies::restore(arguments).await,

@@ -5,15 +5,13 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use ginti_desk::{Filter, Order, ReviewLine, ReviewLines};
+use ginti_desk::{Adopt, Filter, Order, Refresh, ReviewLine, ReviewLines, ReviewPage, run_on};
+use ginti_store::{Access, Store, StoreError};
 use ginti_types::Code;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{
-    decimal,
-    review::{LineDto, read},
-};
+use super::{decimal, no_run, review::LineDto};
 use crate::{
     Deps,
     auth::Manager,
@@ -50,16 +48,41 @@ pub(crate) async fn export(
     Segments(id): Segments<String>,
     Params(query): Params<ExportQuery>,
 ) -> Answer<Response> {
-    let is_csv = match query.format.as_deref() {
-        None | Some("csv") => true,
-        Some("json") => false,
+    let format = match query.format.as_deref() {
+        None | Some("csv") => ExportFormat::Csv,
+        Some("json") => ExportFormat::Json,
         Some(_) => return Err(ProblemResponse::new(Code::InvalidParameter, "\"format\" must be csv or json.")),
     };
-    let mut lines = Vec::new();
+    let body = export_run(&*deps.store, &caller.access, &id, format).await?.ok_or_else(no_run)?;
+    let (kind, name) = match format {
+        ExportFormat::Csv => ("text/csv; charset=utf-8", "attachment; filename=\"count.csv\""),
+        ExportFormat::Json => ("application/json", "attachment; filename=\"count.json\""),
+    };
+    Ok(([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, name)], body).into_response())
+}
+
+/// How a run's lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportFormat {
+    /// For spreadsheets.
+    Csv,
+    /// For programs: what `…/review` answers, all of it.
+    Json,
+}
+
+/// A run's lines as a file; none if there is no such run that may be seen. Sessions made elsewhere get runs of their own first.
+pub async fn export_run(
+    store: &dyn Store,
+    access: &Access,
+    run: &str,
+    format: ExportFormat,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    run_on(store, Adopt { tenant: access.tenant.clone() }).await?;
+    let mut lines: Vec<ReviewLine> = Vec::new();
     loop {
         let page = ReviewLines {
-            access: caller.access.clone(),
-            run: id.clone(),
+            access: access.clone(),
+            run: run.to_owned(),
             facility: None,
             search: None,
             filter: Filter::All,
@@ -67,24 +90,28 @@ pub(crate) async fn export(
             offset: i64::try_from(lines.len()).unwrap_or(i64::MAX),
             limit: PAGE,
         };
-        let (found, has_more) = read(&deps, &caller, page).await?;
-        lines.extend(found);
-        if !has_more {
-            break;
+        match run_on(store, page).await? {
+            ReviewPage::NotFound => return Ok(None),
+            ReviewPage::Stale => {
+                run_on(store, Refresh { access: access.clone(), run: run.to_owned() }).await?;
+            }
+            ReviewPage::Lines(found, has_more) => {
+                lines.extend(found);
+                if !has_more {
+                    break;
+                }
+            }
         }
     }
-    let (kind, name, body) = if is_csv {
-        ("text/csv; charset=utf-8", "attachment; filename=\"count.csv\"", csv_of(&lines).map_err(|_| broken())?)
-    } else {
-        let items: Vec<_> = lines.into_iter().map(LineDto::from).collect();
-        let body = serde_json::to_vec(&serde_json::json!({ "items": items })).map_err(|_| broken())?;
-        ("application/json", "attachment; filename=\"count.json\"", body)
+    let failed = |error: String| StoreError::Failed(format!("the file could not be written: {error}"));
+    let body = match format {
+        ExportFormat::Csv => csv_of(&lines).map_err(|error| failed(error.to_string()))?,
+        ExportFormat::Json => {
+            let items: Vec<_> = lines.into_iter().map(LineDto::from).collect();
+            serde_json::to_vec(&serde_json::json!({ "items": items })).map_err(|error| failed(error.to_string()))?
+        }
     };
-    Ok(([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, name)], body).into_response())
-}
-
-fn broken() -> ProblemResponse {
-    ProblemResponse::new(Code::InternalError, "The file could not be written. Try again; the operator's log says more.")
+    Ok(Some(body))
 }
 
 fn csv_of(lines: &[ReviewLine]) -> Result<Vec<u8>, csv::Error> {

@@ -100,6 +100,8 @@ export const de: DeskMessages = {
   'detail.use': '{n} nehmen',
   'detail.sum': 'Summe {n} behalten',
   'detail.contested': 'Zwei Geräte haben dies an einem Ort gezählt: dieselben Stücke doppelt, oder verschiedene. Summe behalten oder eine wählen.',
+  'detail.lateHint': 'Eine Zählung kam nach der Abgabe. Sie ändert nichts, außer du übernimmst sie.',
+  'detail.withLate': 'Verspätete Zählung übernehmen: {n}',
   'plan.name': 'Name',
   'plan.store': 'Filiale',
   'plan.kind': 'Was gezählt wird',

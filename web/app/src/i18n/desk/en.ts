@@ -98,6 +98,8 @@ export const en = {
   'detail.use': 'Use {n}',
   'detail.sum': 'Keep the sum, {n}',
   'detail.contested': 'Two devices counted this in one place: the same pieces twice, or different ones. Keep the sum or choose one.',
+  'detail.lateHint': 'A count came after its session was handed in. It changes nothing unless you take it.',
+  'detail.withLate': 'Take the late count: {n}',
   'plan.name': 'Name',
   'plan.store': 'Store',
   'plan.kind': 'What to count',

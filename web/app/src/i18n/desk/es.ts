@@ -100,6 +100,8 @@ export const es: DeskMessages = {
   'detail.use': 'Usar {n}',
   'detail.sum': 'Mantener la suma, {n}',
   'detail.contested': 'Dos dispositivos contaron esto en un mismo lugar: las mismas piezas dos veces o distintas. Mantén la suma o elige una.',
+  'detail.lateHint': 'Un recuento llegó después de la entrega. No cambia nada a menos que lo tomes.',
+  'detail.withLate': 'Tomar el recuento tardío: {n}',
   'plan.name': 'Nombre',
   'plan.store': 'Tienda',
   'plan.kind': 'Qué contar',

@@ -100,6 +100,8 @@ export const hi: DeskMessages = {
   'detail.use': '{n} लें',
   'detail.sum': 'जोड़ {n} रखें',
   'detail.contested': 'दो उपकरणों ने इसे एक ही जगह गिना: वही चीज़ें दो बार, या अलग। जोड़ रखें या एक चुनें।',
+  'detail.lateHint': 'एक गिनती सत्र जमा होने के बाद आई। आपके लेने तक यह कुछ नहीं बदलती।',
+  'detail.withLate': 'देर से आई गिनती लें: {n}',
   'plan.name': 'नाम',
   'plan.store': 'दुकान',
   'plan.kind': 'क्या गिनना है',
