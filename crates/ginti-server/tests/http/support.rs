@@ -80,6 +80,16 @@ impl World {
         self
     }
 
+    /// The same people and sessions in another store, with a server over it. Tokens are good for both.
+    pub(crate) async fn over(mut self, store: Arc<dyn Store>, is_empty: bool) -> Self {
+        if is_empty {
+            seed::fill(&*store).await;
+        }
+        self.deps.store = store;
+        self.router = router(self.deps.clone());
+        self
+    }
+
     /// Lets time pass.
     pub(crate) fn advance_ms(&self, ms: i64) {
         self.now.fetch_add(ms, Ordering::SeqCst);

@@ -7,6 +7,7 @@ use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
     net::{TcpListener, TcpStream},
     sync::oneshot,
+    task::JoinHandle,
 };
 
 use super::{RUN, planned};
@@ -56,32 +57,70 @@ async fn event(lines: &mut Lines<BufReader<TcpStream>>) -> Value {
     }
 }
 
+/// Viewers of a run at a server that listens, until they and it are dropped.
+struct Watching {
+    viewers: Vec<Lines<BufReader<TcpStream>>>,
+    stop: oneshot::Sender<()>,
+    server: JoinHandle<std::io::Result<()>>,
+}
+
+impl Watching {
+    async fn begin(world: &World, viewers: usize) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = tokio::spawn(ginti_server::serve(listener, world.deps.clone(), async { _ = stopped.await }));
+        let token = world.token("manager").await;
+        let request = format!(
+            "GET {RUN}/R1/progress/stream HTTP/1.1\r\nHost: ginti\r\nAccept: text/event-stream\r\nAuthorization: Bearer {token}\r\n\r\n"
+        );
+        let mut watching = Self { viewers: Vec::new(), stop, server };
+        for _ in 0..viewers {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(request.as_bytes()).await.unwrap();
+            watching.viewers.push(BufReader::new(stream).lines());
+        }
+        watching
+    }
+
+    /// Until every viewer sees so many rows counted.
+    async fn see(&mut self, rows: u64) {
+        for viewer in &mut self.viewers {
+            while event(viewer).await["sessions"][0]["itemsCounted"] != rows {}
+        }
+    }
+
+    async fn end(self) {
+        drop(self.viewers);
+        self.stop.send(()).unwrap();
+        self.server.await.unwrap().unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn viewers_see_counts_as_they_arrive() {
     let world = World::new().await;
     planned(&world).await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (stop, stopped) = oneshot::channel::<()>();
-    let server = tokio::spawn(ginti_server::serve(listener, world.deps.clone(), async { _ = stopped.await }));
-    let token = world.token("manager").await;
-    let mut viewers = Vec::new();
-    for _ in 0..3 {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        let request = format!(
-            "GET {RUN}/R1/progress/stream HTTP/1.1\r\nHost: ginti\r\nAccept: text/event-stream\r\nAuthorization: Bearer {token}\r\n\r\n"
-        );
-        stream.write_all(request.as_bytes()).await.unwrap();
-        viewers.push(BufReader::new(stream).lines());
-    }
-    for viewer in &mut viewers {
-        assert_eq!(event(viewer).await["sessions"][0]["itemsCounted"], 0);
-    }
+    let mut watching = Watching::begin(&world, 3).await;
+    watching.see(0).await;
     counted(&world, 1, &["a", "b"]).await;
-    for viewer in &mut viewers {
-        while event(viewer).await["sessions"][0]["itemsCounted"] != 2 {}
-    }
-    drop(viewers);
-    stop.send(()).unwrap();
-    server.await.unwrap().unwrap();
+    watching.see(2).await;
+    watching.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn viewers_at_one_server_see_what_arrives_at_another() {
+    let database = ginti_cluster::Database::new().await.unwrap();
+    let store = async || {
+        let store = ginti_postgres::PostgresStore::connect(&database.url, ginti_postgres::Options::default()).await;
+        std::sync::Arc::new(store.unwrap())
+    };
+    let here = World::new().await.over(store().await, true).await;
+    let there = World::new().await.over(store().await, false).await;
+    planned(&there).await;
+    let mut watching = Watching::begin(&here, 2).await;
+    watching.see(0).await;
+    counted(&there, 1, &["a", "b", "c"]).await;
+    watching.see(3).await;
+    watching.end().await;
 }
