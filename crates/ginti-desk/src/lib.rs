@@ -7,6 +7,7 @@
 
 mod approve;
 mod audit;
+mod batches;
 mod decide;
 mod fleet;
 mod outbox;
@@ -26,6 +27,7 @@ use ginti_store::{Job, Sql, Store, StoreError, unexpected};
 
 pub use approve::{Approval, ApproveRun, Blocking};
 pub use audit::{AuditEntry, AuditPage, ListAudit, NoteAudit};
+pub use batches::{BatchFound, FindBatch};
 pub use decide::{Decide, Decided, Decision, LineRef, UndoDecision};
 pub use fleet::{
     FleetDevice, FleetNumbers, HasNudges, ListFleet, Nudge, NudgeDevice, Numbers, RevokeDevice, TakeNudges,

@@ -71,6 +71,7 @@ fn table() -> OpenApiRouter<Deps> {
         // the house
         .routes(routes!(desk::fleet::list)) //                 GET  /maarg/poorti/Devices
         .routes(routes!(desk::fleet::update)) //               PUT  …/{device}
+        .routes(routes!(desk::fleet::batch)) //                GET  /maarg/poorti/Batches/{batch}
         .routes(routes!(desk::receivers::list)) //             GET  /maarg/poorti/Receivers
         .routes(routes!(desk::receivers::put, desk::receivers::remove)) // PUT, DELETE …/{receiver}
         .routes(routes!(desk::receivers::messages)) //         GET  /maarg/poorti/Outbox

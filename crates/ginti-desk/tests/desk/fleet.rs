@@ -1,8 +1,8 @@
 //! The devices.
 
-use ginti_desk::{FleetDevice, HasNudges, ListFleet, Nudge, NudgeDevice, RevokeDevice, TakeNudges};
+use ginti_desk::{FindBatch, FleetDevice, HasNudges, ListFleet, Nudge, NudgeDevice, RevokeDevice, TakeNudges};
 use ginti_store::{Access, DeviceReport, Statement};
-use ginti_types::Manifest;
+use ginti_types::{BatchId, Manifest};
 
 use crate::world::{NOW_MS, World, at, boss, device, of_store, person, planned, session, tenant};
 
@@ -64,4 +64,19 @@ pub(crate) async fn a_device_is_asked_once(world: &World) {
     assert!(world.desk.run(HasNudges(take())).await.unwrap());
     assert_eq!(world.desk.run(take()).await.unwrap(), ["flush", "sign-in"]);
     assert!(world.desk.run(take()).await.unwrap().is_empty());
+}
+
+pub(crate) async fn a_batch_is_found_by_its_id(world: &World) {
+    world.plan("R1", vec![planned("S1", "F1", &["p1"]), planned("S2", "F2", &["p1"])]).await;
+    let first = world.count("S1", "d1", "ann", 1, &[("1", "p1", 5, None), ("2", "p2", 5, None)]).await;
+    let second = world.count("S2", "d2", "ben", 1, &[("1", "p1", 5, None)]).await;
+    let find = |access, batch| world.desk.run(FindBatch { access, batch });
+    let found = find(boss(), first).await.unwrap().unwrap();
+    assert_eq!(
+        (found.session.as_str(), found.device.as_str(), found.sent_by.as_str(), found.counts),
+        ("S1", "d1", "ann", 2)
+    );
+    assert_eq!(find(boss(), second).await.unwrap().unwrap().counts, 1);
+    assert_eq!(find(of_store("F2"), first).await.unwrap(), None);
+    assert_eq!(find(boss(), BatchId::from_bytes([7; 16])).await.unwrap(), None);
 }

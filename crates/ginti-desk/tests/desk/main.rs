@@ -53,5 +53,6 @@ on_both! {
     delivering::a_removed_receiver_gets_nothing_more
     fleet::devices_are_listed_by_what_waits_on_them
     fleet::a_device_is_asked_once
+    fleet::a_batch_is_found_by_its_id
     watching::progress_adds_up_what_arrived
 }

@@ -150,7 +150,7 @@ impl World {
         who: &str,
         revision: u64,
         counts: &[Count<'_>],
-    ) {
+    ) -> BatchId {
         let item = |((row, of, quantity, place), revision): (&Count<'_>, u64)| ImportItem::Count {
             item: ItemSeqId::new(*row).unwrap(),
             revision: Revision::new(revision).unwrap(),
@@ -165,9 +165,10 @@ impl World {
                 note: None,
             },
         };
+        let batch_id = BatchId::from_bytes(*uuid::Uuid::now_v7().as_bytes());
         let import = Import {
             access: Access { user: person(who), ..boss() },
-            batch_id: BatchId::from_bytes(*uuid::Uuid::now_v7().as_bytes()),
+            batch_id,
             digest: [0; 16],
             device_id: device(device_id),
             session_id: session(session_id),
@@ -180,6 +181,7 @@ impl World {
             }
             other => panic!("the batch was not stored: {other:?}"),
         }
+        batch_id
     }
 
     pub(crate) async fn stand(&self, session_id: &str, status: SessionStatus) {

@@ -1,8 +1,8 @@
 //! The devices.
 
 use axum::{Json, extract::State, http::StatusCode};
-use ginti_desk::{FleetDevice, ListFleet, Nudge, NudgeDevice, RevokeDevice, UNSENT_ALERT_MS};
-use ginti_types::{Code, DeviceId, Timestamp};
+use ginti_desk::{FindBatch, FleetDevice, ListFleet, Nudge, NudgeDevice, RevokeDevice, UNSENT_ALERT_MS};
+use ginti_types::{BatchId, Code, DeviceId, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -102,6 +102,52 @@ pub(crate) async fn list(State(deps): State<Deps>, Manager(caller): Manager) -> 
     let devices = run(&deps, ListFleet { access: caller.access }).await?;
     let items = devices.into_iter().map(|device| DeviceDto::of(device, now)).collect();
     Ok(Json(DevicesDto { items, server_time: now }))
+}
+
+/// What became of a batch.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = BatchFound)]
+pub(crate) struct BatchDto {
+    inventory_count_import_id: String,
+    count_import_name: String,
+    device_id: String,
+    sent_by_user_login_id: String,
+    #[schema(value_type = String, format = DateTime)]
+    received_at: Timestamp,
+    /// Counts of it that are in history.
+    counts: u64,
+}
+
+/// Look for a batch by its id
+#[utoipa::path(
+    get,
+    path = "/maarg/poorti/Batches/{batchId}",
+    operation_id = "getBatch",
+    tag = "fleet",
+    params(("batchId" = String, Path, description = "As the device shows it.")),
+    responses((status = 200, body = BatchDto, description = "It arrived."), ManagerErrors),
+    security(("bearer" = []))
+)]
+pub(crate) async fn batch(
+    State(deps): State<Deps>,
+    Manager(caller): Manager,
+    Segments(id): Segments<String>,
+) -> Answer<Json<BatchDto>> {
+    let none = || {
+        let detail = "No batch of that id has arrived that you may see. If the device still has it, it is on its way.";
+        ProblemResponse::new(Code::NotFound, detail)
+    };
+    let batch = BatchId::parse(&id).map_err(|_| none())?;
+    let found = run(&deps, FindBatch { access: caller.access, batch }).await?.ok_or_else(none)?;
+    Ok(Json(BatchDto {
+        inventory_count_import_id: found.session,
+        count_import_name: found.session_name,
+        device_id: found.device,
+        sent_by_user_login_id: found.sent_by,
+        received_at: found.received_at,
+        counts: found.counts,
+    }))
 }
 
 /// Ask a device to do something, shut it out, or let it in again

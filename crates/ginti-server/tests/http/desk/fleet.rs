@@ -17,6 +17,25 @@ fn report(device: &str, unsent: u64) -> Value {
 }
 
 #[tokio::test]
+async fn a_batch_is_found_by_its_id() {
+    use crate::support::{batch, batch_id, count};
+    let world = World::new().await;
+    world.import("counter", &batch(1, &json!([count("a", 5, 1), count("b", 5, 2)]))).await.ok();
+    world.import("counter", &batch(2, &json!([count("a", 6, 3)]))).await.ok();
+    for (number, counts) in [(1, 2), (2, 1)] {
+        let found = world.read("manager", &format!("/maarg/poorti/Batches/{}", batch_id(number))).await.ok();
+        let expected = json!({
+            "inventoryCountImportId": "M1", "countImportName": "Name of M1", "deviceId": "device-1",
+            "sentByUserLoginId": "counter", "receivedAt": "2026-11-22T09:14:04.000Z", "counts": counts
+        });
+        assert_eq!(found, expected);
+    }
+    for (user, id) in [("manager", batch_id(3)), ("manager", "none".to_owned()), ("rival", batch_id(1))] {
+        world.read(user, &format!("/maarg/poorti/Batches/{id}")).await.problem("not-found");
+    }
+}
+
+#[tokio::test]
 async fn a_stuck_device_is_seen_asked_and_shut_out() {
     let world = World::new().await;
     for (device, unsent) in [("fine", 0), ("stuck", 3)] {
