@@ -6,7 +6,7 @@ use anyhow::Result;
 use axum::{Router, body::Bytes, routing::post};
 use ginti_server::{
     Config, Deps, Drain,
-    auth::{Passwords, TokenKeys},
+    auth::{ApiTokens, Passwords, TokenKeys},
     os_entropy, system_clock,
 };
 use ginti_sqlite::{Options, SqliteStore};
@@ -43,6 +43,7 @@ pub(crate) async fn deps(store: Arc<dyn Store>) -> Result<Deps> {
         clock: system_clock(),
         entropy: os_entropy(),
         tokens: Arc::new(tokens),
+        api_tokens: ApiTokens::default(),
         passwords: Passwords::default(),
         drain: Drain::default(),
         app: Arc::new(|_: &str| None),

@@ -5,11 +5,13 @@
 //! runs ([`ginti_store::Job`]). Each thing one can do is an [`Op`]; it runs in one transaction, checks what the caller may see, and
 //! writes down who decided what.
 
+mod api_tokens;
 mod approve;
 mod audit;
 mod batches;
 mod decide;
 mod fleet;
+mod invitations;
 mod outbox;
 mod plan;
 mod progress;
@@ -25,6 +27,10 @@ use std::{any::Any, sync::Arc};
 use async_trait::async_trait;
 use ginti_store::{Job, Sql, Store, StoreError, unexpected};
 
+pub use api_tokens::{
+    ApiToken, FindApiToken, ListApiTokens, MakeApiToken, NoteTokenUse, RevokeApiToken, TOKEN_USE_EVERY_MS,
+    TOKEN_USER_PREFIX, TokenMade,
+};
 pub use approve::{Approval, ApproveRun, Blocking};
 pub use audit::{AuditEntry, AuditPage, ListAudit, NoteAudit};
 pub use batches::{BatchFound, FindBatch};
@@ -32,6 +38,9 @@ pub use decide::{Decide, Decided, Decision, LineRef, UndoDecision};
 pub use fleet::{
     FleetDevice, FleetNumbers, HasNudges, ListFleet, Nudge, NudgeDevice, Numbers, RevokeDevice, TakeNudges,
     UNSENT_ALERT_MS,
+};
+pub use invitations::{
+    AcceptInvitation, FindInvitation, Invitation, Invite, Invited, IsOnlyInvited, ListInvitations, WithdrawInvitation,
 };
 pub use outbox::{
     Attempted, DueMessages, ListMessages, ListReceivers, Message, MessageRow, NoteAttempt, PutReceiver, Receiver,

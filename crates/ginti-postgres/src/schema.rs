@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_start.sql"),
     include_str!("../migrations/0002_standing.sql"),
     include_str!("../migrations/0003_desk.sql"),
+    include_str!("../migrations/0004_people.sql"),
 ];
 
 /// Brings the schema to the newest version; makes an epoch for a new database, and another one for a database that was put

@@ -1,8 +1,10 @@
 //! Who is calling: passwords, access tokens, refresh tokens, and the extractor that handlers name as their first argument.
 //!
 //! Sign-in checks a password once and gives two things: a short-lived access token that says everything a request needs
-//! (so the hot path reads no database), and a refresh token in a cookie that no script can read.
+//! (so the hot path reads no database), and a refresh token in a cookie that no script can read. Programs call with an API token
+//! instead.
 
+mod api_token;
 mod caller;
 mod hs256;
 mod password;
@@ -10,6 +12,8 @@ mod refresh;
 mod same_origin;
 mod token;
 
+pub(crate) use api_token::ApiTokenText;
+pub use api_token::ApiTokens;
 pub use caller::Caller;
 pub(crate) use caller::{Admin, Manager};
 pub use password::{PasswordError, Passwords, TooManyChecks, check_new_password, hash_password};

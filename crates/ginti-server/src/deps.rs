@@ -15,7 +15,7 @@ use ginti_types::Timestamp;
 
 use crate::{
     assets::AppFiles,
-    auth::{Passwords, TokenKeys},
+    auth::{ApiTokens, Passwords, TokenKeys},
     drain::Drain,
 };
 
@@ -36,6 +36,8 @@ pub struct Deps {
     pub entropy: Entropy,
     /// Keys that sign and check access tokens.
     pub tokens: Arc<TokenKeys>,
+    /// API tokens that the store said something of a moment ago.
+    pub api_tokens: ApiTokens,
     /// Checks passwords, a few at a time.
     pub passwords: Passwords,
     /// Whether the server is shutting down.

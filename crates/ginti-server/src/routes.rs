@@ -78,6 +78,8 @@ fn table() -> OpenApiRouter<Deps> {
         .routes(routes!(desk::receivers::retry)) //            POST …/{message}/retry
         .routes(routes!(desk::users::list)) //                 GET  /maarg/poorti/Users
         .routes(routes!(desk::users::put)) //                  PUT  …/{user}
+        .routes(routes!(desk::api_tokens::list, desk::api_tokens::make)) // GET, POST /maarg/poorti/ApiTokens
+        .routes(routes!(desk::api_tokens::revoke)) //          DELETE …/{token}
         .routes(routes!(desk::audit::list)) //                 GET  /maarg/poorti/Audit
         // operators
         .routes(routes!(health::livez)) //                     GET  /livez

@@ -19,7 +19,7 @@ use argon2::{Algorithm, Argon2, Params, Version, password_hash::PasswordHasher};
 use axum::{Router, body::Body, http::Request as HttpRequest};
 use ginti_server::{
     Config, Deps, Drain,
-    auth::{Passwords, TokenKeys},
+    auth::{ApiTokens, Passwords, TokenKeys},
     router,
 };
 use ginti_sqlite::{Executor, Options, SqliteStore};
@@ -237,6 +237,7 @@ impl ServerBox {
             clock: Arc::new(move || Timestamp::from_unix_ms(now_ms.load(Ordering::Relaxed))),
             entropy: Arc::new(move |bytes| lock(&chance).fill(bytes)),
             tokens: Arc::new(TokenKeys::new(&key)),
+            api_tokens: ApiTokens::default(),
             passwords: Passwords::default(),
             drain: drain.clone(),
             app: Arc::new(|_: &str| None),

@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_start.sql"),
     include_str!("../migrations/0002_standing.sql"),
     include_str!("../migrations/0003_desk.sql"),
+    include_str!("../migrations/0004_people.sql"),
 ];
 /// The version of the first schema. Lower ones were tried out before any release, with other tables.
 const FIRST: u32 = 2;

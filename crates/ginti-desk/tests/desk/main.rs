@@ -3,6 +3,7 @@
 mod deciding;
 mod delivering;
 mod fleet;
+mod people;
 mod planning;
 mod reviewing;
 mod watching;
@@ -54,5 +55,9 @@ on_both! {
     fleet::devices_are_listed_by_what_waits_on_them
     fleet::a_device_is_asked_once
     fleet::a_batch_is_found_by_its_id
+    people::a_token_is_found_by_its_hash_until_it_is_revoked
+    people::tokens_of_a_name_act_under_names_of_their_own
+    people::an_invitation_is_used_once
+    people::an_invitation_is_withdrawn_renewed_or_overtaken
     watching::progress_adds_up_what_arrived
 }

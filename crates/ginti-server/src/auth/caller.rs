@@ -7,16 +7,18 @@ use axum::{
 use ginti_store::{Access, Role};
 use ginti_types::Code;
 
-use super::TokenError;
+use super::{ApiTokens, TokenError};
 use crate::{Deps, ProblemResponse};
 
-/// A signed-in person. The tenant never comes from anywhere else.
+/// A signed-in person, or a program with a token. The tenant never comes from anywhere else.
 #[derive(Clone, Debug)]
 pub struct Caller {
     /// Tenant, person and facilities.
     pub access: Access,
     /// What the person may do.
     pub role: Role,
+    /// A program with an API token, not a person.
+    pub is_program: bool,
 }
 
 impl FromRequestParts<Deps> for Caller {
@@ -24,11 +26,21 @@ impl FromRequestParts<Deps> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, deps: &Deps) -> Result<Self, Self::Rejection> {
         let token = bearer(parts)?;
-        match deps.tokens.check(token, deps.now()) {
+        let is_program = ApiTokens::is_one(token);
+        let checked =
+            if is_program { deps.api_tokens.check(deps, token).await? } else { deps.tokens.check(token, deps.now()) };
+        match checked {
             Ok(granted) => {
                 tracing::Span::current().record("tenant", granted.access.tenant.as_str());
-                Ok(Self { access: granted.access, role: granted.role })
+                Ok(Self { access: granted.access, role: granted.role, is_program })
             }
+            Err(TokenError::Expired) if is_program => {
+                Err(ProblemResponse::new(Code::TokenExpired, "The API token has expired. Ask an admin for a new one."))
+            }
+            Err(TokenError::Invalid) if is_program => Err(ProblemResponse::new(
+                Code::TokenInvalid,
+                "There is no such API token, or it was revoked. Ask an admin for a new one.",
+            )),
             Err(TokenError::Expired) => Err(ProblemResponse::new(
                 Code::TokenExpired,
                 "The sign-in has expired. Renew it at /auth/refresh, or sign in again.",

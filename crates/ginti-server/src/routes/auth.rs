@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use ginti_store::{DeviceSeen, NewRefreshToken, RefreshRotation, User};
+use ginti_store::{Access, DeviceSeen, NewRefreshToken, RefreshRotation, User};
 use ginti_types::{Code, DeviceId, FacilityId, Revision, TenantId, Timestamp, UserLoginId, limits};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -216,6 +216,8 @@ pub(super) async fn logout(
 pub(super) struct Nothing {}
 
 /// Who you are
+///
+/// A program with an API token is told the name that it acts under.
 #[utoipa::path(
     get,
     path = "/auth/me",
@@ -225,6 +227,11 @@ pub(super) struct Nothing {}
     security(("bearer" = []))
 )]
 pub(super) async fn me(State(deps): State<Deps>, caller: Caller) -> Answer<Json<UserDto>> {
+    if caller.is_program {
+        let Access { tenant: tenant_id, user, facilities: facility_ids } = caller.access;
+        let name = user.as_str().to_owned();
+        return Ok(Json(UserDto { user_login_id: user, tenant_id, name, role: caller.role.as_str(), facility_ids }));
+    }
     let user = deps.store.user(&caller.access.tenant, &caller.access.user).await?;
     let user = user.ok_or_else(|| ProblemResponse::new(Code::TokenInvalid, "This user is no more. Sign in again."))?;
     Ok(Json(user.into()))

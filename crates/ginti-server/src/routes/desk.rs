@@ -1,5 +1,6 @@
 //! The manager's side: what `ginti-desk` does, over HTTP. Every route here is for whoever plans and decides.
 
+pub(super) mod api_tokens;
 pub(super) mod audit;
 pub(super) mod csv_files;
 pub(super) mod decisions;

@@ -38,13 +38,18 @@ use crate::schema;
 )]
 struct Frame;
 
+/// What to call with.
+const BEARER: &str =
+    "An access token from /auth/login, good for minutes; or an API token (`gt_…`) that an admin made for a program.";
+
 /// The OpenAPI document as JSON text.
 pub fn document() -> &'static str {
     static DOCUMENT: OnceLock<String> = OnceLock::new();
     DOCUMENT.get_or_init(|| {
         let mut document = Frame::openapi();
         document.merge(super::table().into_openapi());
-        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT or API token");
+        let bearer = bearer.description(Some(BEARER)).build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
         document.to_pretty_json().expect("the document is always JSON") + "\n"

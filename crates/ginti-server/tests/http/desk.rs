@@ -1,5 +1,6 @@
 //! The manager's side over HTTP.
 
+mod api_tokens;
 mod deciding;
 mod delivery;
 mod fleet;

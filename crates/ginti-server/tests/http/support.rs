@@ -13,7 +13,7 @@ use std::sync::{
 use axum::Router;
 use ginti_server::{
     Config, Deps, Drain,
-    auth::{Passwords, TokenKeys, hash_password},
+    auth::{ApiTokens, Passwords, TokenKeys, hash_password},
     os_entropy, router,
 };
 use ginti_sqlite::{Options, SqliteStore};
@@ -64,6 +64,7 @@ impl World {
             clock: Arc::new(move || Timestamp::from_unix_ms(clock.load(Ordering::SeqCst))),
             entropy: os_entropy(),
             tokens: Arc::new(TokenKeys::new(&TOKEN_KEY)),
+            api_tokens: ApiTokens::default(),
             passwords: Passwords::default(),
             drain: Drain::default(),
             app: Arc::new(TestApp::get),

@@ -5,8 +5,8 @@ use std::{io::Write, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use ginti_server::{
-    Config, CrashAfterCommits, Deps, Drain, app_in, auth::Passwords, auth::TokenKeys, built_app, deliver, os_entropy,
-    serve, system_clock,
+    Config, CrashAfterCommits, Deps, Drain, app_in, auth::ApiTokens, auth::Passwords, auth::TokenKeys, built_app,
+    deliver, os_entropy, serve, system_clock,
 };
 use ginti_store::Store;
 use tokio::{net::TcpListener, signal};
@@ -123,6 +123,7 @@ async fn deps(store: Arc<dyn Store>, arguments: &ServeArguments) -> Result<Deps>
         clock: system_clock(),
         entropy,
         tokens: Arc::new(tokens),
+        api_tokens: ApiTokens::default(),
         passwords: Passwords::default(),
         drain: Drain::default(),
         app: arguments.app.clone().map_or_else(built_app, app_in),

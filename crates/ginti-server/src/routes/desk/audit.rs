@@ -24,10 +24,11 @@ pub(crate) struct EntryDto {
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
     user_login_id: String,
-    /// Such as `run-created`, `sessions-planned`, `lines-decided`, `run-approved`, `device-revoked`, `user-put`.
+    /// Such as `run-created`, `sessions-planned`, `lines-decided`, `run-approved`, `device-revoked`, `user-put`,
+    /// `api-token-made`.
     #[schema(example = "run-approved")]
     action: String,
-    /// The run, device, user or receiver.
+    /// The run, device, user, token or receiver.
     subject: String,
     #[schema(value_type = Object)]
     details: serde_json::Value,

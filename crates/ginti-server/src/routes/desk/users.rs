@@ -1,7 +1,7 @@
 //! People: who they are, what they may do, where; and passwords set for them.
 
 use axum::{Json, extract::State, http::StatusCode};
-use ginti_desk::NoteAudit;
+use ginti_desk::{NoteAudit, TOKEN_USER_PREFIX};
 use ginti_store::{NewUser, Role, StoreError, User};
 use ginti_types::{Code, FacilityId, UserLoginId};
 use serde::{Deserialize, Serialize};
@@ -131,12 +131,8 @@ pub(crate) async fn put(
     Large(given): Large<PutUserDto>,
 ) -> Answer<StatusCode> {
     let invalid = |detail: &str| ProblemResponse::new(Code::FieldInvalid, detail);
-    let id = UserLoginId::new(id).map_err(|error| invalid(&format!("The sign-in name {error}.")))?;
-    let role =
-        Role::from_name(&given.role).ok_or_else(|| invalid("\"role\" must be counter, lead, manager or admin."))?;
-    if given.facility_ids.is_none() && !role.decides() {
-        return Err(invalid("Name the stores (\"facilityIds\") that this person works in."));
-    }
+    let id = sign_in_name(id)?;
+    let role = role_of(&given.role, given.facility_ids.as_deref())?;
     let tenant = &caller.access.tenant;
     let known = deps.store.login(&id).await?;
     if known.as_ref().is_some_and(|login| login.user.tenant != *tenant) {
@@ -148,11 +144,7 @@ pub(crate) async fn put(
     let password_hash = match (&given.password, &known) {
         (Some(password), _) => {
             check_new_password(password, id.as_str()).map_err(|why| invalid(&why))?;
-            let password = password.clone();
-            let hashed = tokio::task::spawn_blocking(move || hash_password(&password)).await;
-            hashed.ok().and_then(Result::ok).ok_or_else(|| {
-                ProblemResponse::new(Code::InternalError, "The password could not be kept. Try again.")
-            })?
+            hashed(password.clone()).await?
         }
         (None, Some(login)) => login.password_hash.clone(),
         (None, None) => return Err(invalid("A new person needs a \"password\" to begin with.")),
@@ -182,4 +174,33 @@ pub(crate) async fn put(
     };
     run(&deps, note).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// A person's sign-in name.
+pub(super) fn sign_in_name(id: String) -> Answer<UserLoginId> {
+    let invalid = |detail: String| ProblemResponse::new(Code::FieldInvalid, detail);
+    let id = UserLoginId::new(id).map_err(|error| invalid(format!("The sign-in name {error}.")))?;
+    if id.as_str().starts_with(TOKEN_USER_PREFIX) {
+        return Err(invalid(format!(
+            "Names that begin with \"{TOKEN_USER_PREFIX}\" are for programs. Choose another one."
+        )));
+    }
+    Ok(id)
+}
+
+/// A person's role, given where the person works.
+pub(super) fn role_of(role: &str, facilities: Option<&[FacilityId]>) -> Answer<Role> {
+    let invalid = |detail: &str| ProblemResponse::new(Code::FieldInvalid, detail);
+    let role = Role::from_name(role).ok_or_else(|| invalid("\"role\" must be counter, lead, manager or admin."))?;
+    if facilities.is_none() && !role.decides() {
+        return Err(invalid("Name the stores (\"facilityIds\") that this person works in."));
+    }
+    Ok(role)
+}
+
+/// Hashes a password that was found good, away from the async workers.
+pub(crate) async fn hashed(password: String) -> Answer<String> {
+    let hashed = tokio::task::spawn_blocking(move || hash_password(&password)).await;
+    let failed = || ProblemResponse::new(Code::InternalError, "The password could not be kept. Try again.");
+    hashed.ok().and_then(Result::ok).ok_or_else(failed)
 }

@@ -7,7 +7,7 @@ use crate::support::World;
 
 const USERS: &str = "/maarg/poorti/Users";
 
-async fn with_admin() -> World {
+pub(super) async fn with_admin() -> World {
     let world = World::new().await;
     let acme = ginti_types::TenantId::new(crate::support::ACME).unwrap();
     let user = ginti_store::User {
