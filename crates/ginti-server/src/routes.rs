@@ -5,6 +5,7 @@ mod auth;
 mod desk;
 mod health;
 mod import;
+mod invitation;
 mod items;
 mod metrics;
 mod openapi;
@@ -38,6 +39,7 @@ fn table() -> OpenApiRouter<Deps> {
         .routes(routes!(auth::refresh)) //                     POST /auth/refresh
         .routes(routes!(auth::logout)) //                      POST /auth/logout
         .routes(routes!(auth::me)) //                          GET  /auth/me
+        .routes(routes!(invitation::accept)) //                POST /auth/invitation
         // /maarg/poorti/InventoryCountImport
         .routes(routes!(import::import, sessions::list)) //    POST, GET
         .routes(routes!(sessions::one, standing::update)) //   GET, PUT …/{id}
@@ -80,6 +82,8 @@ fn table() -> OpenApiRouter<Deps> {
         .routes(routes!(desk::users::put)) //                  PUT  …/{user}
         .routes(routes!(desk::api_tokens::list, desk::api_tokens::make)) // GET, POST /maarg/poorti/ApiTokens
         .routes(routes!(desk::api_tokens::revoke)) //          DELETE …/{token}
+        .routes(routes!(desk::invitations::list, desk::invitations::invite)) // GET, POST /maarg/poorti/Invitations
+        .routes(routes!(desk::invitations::withdraw)) //       DELETE …/{invitation}
         .routes(routes!(desk::audit::list)) //                 GET  /maarg/poorti/Audit
         // operators
         .routes(routes!(health::livez)) //                     GET  /livez

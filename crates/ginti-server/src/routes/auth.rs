@@ -237,7 +237,7 @@ pub(super) async fn me(State(deps): State<Deps>, caller: Caller) -> Answer<Json<
     Ok(Json(user.into()))
 }
 
-fn refuse_while_draining(deps: &Deps) -> Answer<()> {
+pub(super) fn refuse_while_draining(deps: &Deps) -> Answer<()> {
     if deps.drain.has_begun() { Err(ProblemResponse::draining()) } else { Ok(()) }
 }
 

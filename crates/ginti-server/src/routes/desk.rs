@@ -6,6 +6,7 @@ pub(super) mod csv_files;
 pub(super) mod decisions;
 pub(super) mod export;
 pub(super) mod fleet;
+pub(super) mod invitations;
 pub(super) mod plan_file;
 pub(super) mod progress;
 pub(super) mod receivers;

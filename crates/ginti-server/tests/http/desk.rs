@@ -4,6 +4,7 @@ mod api_tokens;
 mod deciding;
 mod delivery;
 mod fleet;
+mod invitations;
 mod people;
 mod planning;
 mod watching;

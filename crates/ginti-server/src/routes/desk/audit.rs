@@ -25,7 +25,7 @@ pub(crate) struct EntryDto {
     at: Timestamp,
     user_login_id: String,
     /// Such as `run-created`, `sessions-planned`, `lines-decided`, `run-approved`, `device-revoked`, `user-put`,
-    /// `api-token-made`.
+    /// `api-token-made`, `user-invited`.
     #[schema(example = "run-approved")]
     action: String,
     /// The run, device, user, token or receiver.
