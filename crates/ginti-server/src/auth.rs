@@ -4,14 +4,15 @@
 //! (so the hot path reads no database), and a refresh token in a cookie that no script can read. Programs call with an API token
 //! instead.
 
+mod algorithms;
 mod api_token;
 mod caller;
-mod hs256;
 mod password;
 mod refresh;
 mod same_origin;
 mod token;
 
+pub(crate) use algorithms::install as install_algorithms;
 pub(crate) use api_token::ApiTokenText;
 pub use api_token::ApiTokens;
 pub use caller::Caller;

@@ -17,6 +17,7 @@ use crate::{
     assets::AppFiles,
     auth::{ApiTokens, Passwords, TokenKeys},
     drain::Drain,
+    oidc::OidcConfig,
 };
 
 /// Gives the server's time.
@@ -80,6 +81,8 @@ pub struct Config {
     pub drain_notice: Duration,
     /// Whether results may be delivered inside the operator's own network, and without TLS.
     pub private_receivers: bool,
+    /// Where people can sign in besides; none: with a password only.
+    pub oidc: Option<OidcConfig>,
     /// A test aid: ends the process between commit and answer.
     pub crash: Option<CrashAfterCommits>,
 }
@@ -94,6 +97,7 @@ impl Default for Config {
             requests_in_flight_max: 1_024,
             drain_notice: Duration::ZERO,
             private_receivers: false,
+            oidc: None,
             crash: None,
         }
     }

@@ -8,6 +8,7 @@ mod import;
 mod invitation;
 mod items;
 mod metrics;
+mod oidc;
 mod openapi;
 mod page;
 mod products;
@@ -28,6 +29,7 @@ pub use openapi::document as openapi;
 pub fn router(deps: Deps) -> Router {
     let (router, _) = table().split_for_parts();
     let router = router.layer(Extension(desk::progress::Rooms::default()));
+    let router = router.layer(Extension(oidc::External::new(&deps)));
     let router = router.fallback(assets::serve).method_not_allowed_fallback(layers::method_not_allowed);
     layers::around(router, &deps).with_state(deps)
 }
@@ -39,6 +41,9 @@ fn table() -> OpenApiRouter<Deps> {
         .routes(routes!(auth::refresh)) //                     POST /auth/refresh
         .routes(routes!(auth::logout)) //                      POST /auth/logout
         .routes(routes!(auth::me)) //                          GET  /auth/me
+        .routes(routes!(oidc::methods)) //                     GET  /auth/methods
+        .routes(routes!(oidc::start)) //                       GET  /auth/oidc/start
+        .routes(routes!(oidc::callback)) //                    GET  /auth/oidc/callback
         .routes(routes!(invitation::accept)) //                POST /auth/invitation
         // /maarg/poorti/InventoryCountImport
         .routes(routes!(import::import, sessions::list)) //    POST, GET

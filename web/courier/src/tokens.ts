@@ -47,6 +47,8 @@ interface AuthAnswer {
   user: User
 }
 
+const SIGN_IN_MS = 20_000
+
 export type TokenEvent = 'token' | 'denied' | 'signedOut'
 
 export class Tokens implements TokenSource {
@@ -88,10 +90,19 @@ export class Tokens implements TokenSource {
     return () => this.listeners.delete(listener)
   }
 
-  async signIn(username: string, password: string, deviceId: string): Promise<User> {
+  signIn(username: string, password: string, deviceId: string): Promise<User> {
+    return this.enter('/auth/login', { username, password, deviceId })
+  }
+
+  /** Takes up a sign-in made with another provider, of which only the cookie knows yet. */
+  takeUpSignIn(deviceId: string): Promise<User> {
+    return alone(SIGN_IN_MS, () => this.enter('/auth/refresh', { deviceId }))
+  }
+
+  private async enter(path: string, told: object): Promise<User> {
     let response: Response
     try {
-      response = await this.post('/auth/login', { username, password, deviceId }, AbortSignal.timeout(20_000))
+      response = await this.post(path, told, AbortSignal.timeout(SIGN_IN_MS))
     } catch {
       throw new SignInError('offline', 'The server cannot be reached. Signing in needs a connection; counting afterwards does not.')
     }

@@ -74,6 +74,14 @@ describe('a token', () => {
     expect(one.current()?.accessToken).toBe('fresh')
   })
 
+  it('is taken up from the cookie that a sign-in elsewhere has left', async () => {
+    server = await httpServer((response) => response.end(JSON.stringify({ accessToken: 'access', expiresIn: 600, user })))
+    const tokens = new Tokens(server.url)
+    expect(await tokens.takeUpSignIn('device-1')).toEqual(user)
+    expect(tokens.current()).toEqual({ accessToken: 'access', realm: 'acme' })
+    expect(server.requests[0]?.body).toBe('{"deviceId":"device-1"}')
+  })
+
   it('is asked for with the words of the server when that refuses', async () => {
     server = await httpServer((response) => {
       response.statusCode = 401

@@ -8,9 +8,9 @@ use std::{collections::HashSet, fmt};
 use ginti_store::{Access, Role, Store, StoreError, User};
 use ginti_types::{FacilityId, TenantId, Timestamp, UserLoginId};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::hs256;
+use super::algorithms;
 
 const ISSUER: &str = "ginti";
 const AUDIENCE: &str = "ginti-api";
@@ -38,7 +38,7 @@ pub struct TokenKeys {
 impl TokenKeys {
     /// From a secret of at least 32 bytes.
     pub fn new(secret: &[u8]) -> Self {
-        hs256::install();
+        algorithms::install();
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_issuer(&[ISSUER]);
         validation.set_audience(&[AUDIENCE]);
@@ -82,6 +82,24 @@ impl TokenKeys {
             return Err(TokenError::Expired);
         }
         Ok(Granted { access: Access { tenant: claims.tenant, user: claims.sub, facilities: claims.facilities }, role })
+    }
+}
+
+impl TokenKeys {
+    /// A signed text that only this server makes and reads. `kind` tells it from others; access tokens have another one.
+    pub(crate) fn seal<T: Serialize>(&self, kind: &'static str, what: &T) -> String {
+        let header = Header { typ: Some(kind.to_owned()), ..Header::new(Algorithm::HS256) };
+        encode(&header, what, &self.signing).expect("it is always JSON and the key is an HMAC key")
+    }
+
+    /// What was sealed as that kind; none if it was not, or not by this server. How long it is good is for the caller to say.
+    pub(crate) fn unseal<T: DeserializeOwned>(&self, kind: &'static str, text: &str) -> Option<T> {
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.required_spec_claims = HashSet::new();
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        let data = decode::<T>(text, &self.checking, &validation).ok()?;
+        (data.header.typ.as_deref() == Some(kind)).then_some(data.claims)
     }
 }
 

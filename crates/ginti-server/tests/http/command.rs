@@ -21,6 +21,9 @@ fn ginti(folder: &Path, arguments: &[&str]) -> Command {
     for name in ["RUST_LOG", "GINTI_PASSWORD", "GINTI_DATABASE", "GINTI_LISTEN", "GINTI_DEMO_PASSWORD"] {
         command.env_remove(name);
     }
+    for name in ["GINTI_OIDC_ISSUER", "GINTI_OIDC_CLIENT_ID", "GINTI_OIDC_CLIENT_SECRET"] {
+        command.env_remove(name);
+    }
     command
 }
 

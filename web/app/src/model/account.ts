@@ -13,6 +13,7 @@ import {
 } from '@ginti/courier/page'
 import wasmUrl from '@ginti/courier/wasm?url'
 import { ref, shallowRef } from 'vue'
+import { arrival } from './arrival'
 import { installation } from './device'
 import { askToPersist } from './install'
 import { forgetCatalogue } from './search'
@@ -55,6 +56,13 @@ tokens.on((event) => {
 export const opened: Promise<void> = open()
 
 async function open(): Promise<void> {
+  if (arrival.isSignedIn) {
+    try {
+      return await enter((deviceId) => tokens.takeUpSignIn(deviceId))
+    } catch (error) {
+      arrival.error.value = (error as { code?: string }).code ?? 'unexpected'
+    }
+  }
   const kept = await theDeviceDatabase().profile()
   if (!kept) return
   await startCourier(kept)
@@ -63,8 +71,12 @@ async function open(): Promise<void> {
 
 /** Online sign-in. Also signing in again: nothing on the device is touched then. */
 export async function signIn(username: string, password: string): Promise<void> {
+  await enter((deviceId) => tokens.signIn(username, password, deviceId))
+}
+
+async function enter(ask: (deviceId: string) => Promise<User>): Promise<void> {
   const deviceId = await deviceIdForSignIn(wasmUrl)
-  const user = await tokens.signIn(username, password, deviceId)
+  const user = await ask(deviceId)
   const isKnown = await rememberSignIn(user, deviceId)
   needsSignIn.value = false
   isAskedToSignIn.value = false

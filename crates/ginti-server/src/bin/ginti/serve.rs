@@ -2,11 +2,11 @@
 
 use std::{io::Write, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use ginti_server::{
-    Config, CrashAfterCommits, Deps, Drain, app_in, auth::ApiTokens, auth::Passwords, auth::TokenKeys, built_app,
-    deliver, os_entropy, serve, system_clock,
+    Config, CrashAfterCommits, Deps, Drain, OidcConfig, app_in, auth::ApiTokens, auth::Passwords, auth::TokenKeys,
+    built_app, deliver, os_entropy, serve, system_clock,
 };
 use ginti_store::Store;
 use tokio::{net::TcpListener, signal};
@@ -63,6 +63,21 @@ pub(crate) struct ServeArguments {
     #[arg(long, env = "GINTI_PRIVATE_RECEIVERS")]
     private_receivers: bool,
 
+    /// Let people sign in with this OpenID Connect provider too; its address as the provider itself writes it
+    ///
+    /// The client's secret is $GINTI_OIDC_CLIENT_SECRET; people come back to https://YOUR-HOST/auth/oidc/callback. Whom the provider
+    /// names (preferred_username, else a verified email) must be a user of Ginti already.
+    #[arg(long, value_name = "URL", env = "GINTI_OIDC_ISSUER", requires = "oidc_client_id")]
+    oidc_issuer: Option<String>,
+
+    /// The id that the provider knows this server by
+    #[arg(long, value_name = "ID", env = "GINTI_OIDC_CLIENT_ID", requires = "oidc_issuer")]
+    oidc_client_id: Option<String>,
+
+    /// For tests: let the provider be on this machine, without TLS
+    #[arg(long, requires = "oidc_issuer")]
+    oidc_http_on_loopback: bool,
+
     /// With --demo, for tests: end the process hard after the N-th import is stored and before it is answered
     #[arg(long, value_name = "N", env = "GINTI_CRASH_AFTER_COMMITS",
         value_parser = clap::value_parser!(u64).range(1..))]
@@ -77,6 +92,7 @@ pub(crate) async fn run(arguments: ServeArguments) -> Result<()> {
             arguments.listen.port()
         );
     }
+    let oidc = oidc(&arguments)?;
     log::begin(arguments.log_format, if arguments.demo { "warn" } else { "info" });
     let store = arguments.database.open().await?;
     if store.demo_mark().await?.is_some() && !arguments.listen.ip().is_loopback() {
@@ -91,7 +107,7 @@ pub(crate) async fn run(arguments: ServeArguments) -> Result<()> {
     let listener =
         TcpListener::bind(arguments.listen).await.with_context(|| format!("cannot listen on {}", arguments.listen))?;
     let url = format!("http://{}", listener.local_addr().context("the listener has no address")?);
-    let deps = deps(store, &arguments).await?;
+    let deps = deps(store, &arguments, oidc).await?;
     let stop = stop_signal()?;
 
     // Tests and scripts read this line to learn the port; whoever reads it may go away.
@@ -106,7 +122,7 @@ pub(crate) async fn run(arguments: ServeArguments) -> Result<()> {
     serve(listener, deps, stop).await.context("the server ended with an error")
 }
 
-async fn deps(store: Arc<dyn Store>, arguments: &ServeArguments) -> Result<Deps> {
+async fn deps(store: Arc<dyn Store>, arguments: &ServeArguments, oidc: Option<OidcConfig>) -> Result<Deps> {
     let entropy = os_entropy();
     let mut fresh_key = [0; 32];
     entropy(&mut fresh_key);
@@ -115,6 +131,7 @@ async fn deps(store: Arc<dyn Store>, arguments: &ServeArguments) -> Result<Deps>
         access_token_seconds: arguments.access_token_seconds,
         drain_notice: Duration::from_secs(arguments.drain_notice_seconds),
         private_receivers: arguments.private_receivers,
+        oidc,
         crash: arguments.crash_after_commits.filter(|_| arguments.demo).map(CrashAfterCommits::new),
         ..Config::default()
     };
@@ -129,6 +146,14 @@ async fn deps(store: Arc<dyn Store>, arguments: &ServeArguments) -> Result<Deps>
         app: arguments.app.clone().map_or_else(built_app, app_in),
         config,
     })
+}
+
+/// The external provider, if one is named.
+fn oidc(arguments: &ServeArguments) -> Result<Option<OidcConfig>> {
+    let (Some(issuer), Some(client)) = (&arguments.oidc_issuer, &arguments.oidc_client_id) else { return Ok(None) };
+    let secret = std::env::var("GINTI_OIDC_CLIENT_SECRET").ok();
+    let config = OidcConfig::new(issuer, client, secret, arguments.oidc_http_on_loopback);
+    config.map(Some).map_err(|why| anyhow!("--oidc-issuer cannot be used. {why}"))
 }
 
 /// Done at the first interrupt or SIGTERM. From then on a second one ends the process at once.

@@ -37,11 +37,13 @@ fn a_sign_in_outlives_the_process() {
 #[test]
 fn arguments_that_cannot_be_are_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let cases: [(&[&str], &str); 6] = [
+    let cases: [(&[&str], &str); 8] = [
         (&["serve", "--demo", "--listen", "0.0.0.0:0"], "--demo listens on this machine only"),
         (&["serve", "--database", "mysql://user:secret@host/db"], "SQLite or PostgreSQL"),
         (&["serve", "--database", "postgres://user:secret@127.0.0.1:1/db"], "cannot open the PostgreSQL database"),
         (&["serve", "--access-token-seconds", "0"], "--access-token-seconds"),
+        (&["serve", "--oidc-issuer", "http://login.example", "--oidc-client-id", "ginti"], "is no https:// address"),
+        (&["serve", "--oidc-issuer", "https://login.example"], "--oidc-client-id"),
         (&["serve", "--products", "x.csv"], "--demo"),
         (&["serve", "--database", "sqlite://no/such/folder/ginti.db"], "cannot open"),
     ];
