@@ -6,7 +6,7 @@ const BACK = 'signedIn'
 const FAILED = 'signInError'
 
 /** What the address said when the app was opened; it is taken off before anybody else reads the address. */
-export const arrival = takeArrival(new URL(location.href))
+export const arrival = takeArrival(new URL(globalThis.location?.href ?? 'about:blank'))
 
 function takeArrival(url: URL): { isSignedIn: boolean; error: ReturnType<typeof ref<string | null>> } {
   const isSignedIn = url.searchParams.has(BACK)
