@@ -25,6 +25,8 @@ pub struct ServerOptions {
     pub products: Option<PathBuf>,
     /// `--app`: a web app of one's own.
     pub app: Option<PathBuf>,
+    /// `--oidc-issuer`, of a provider on this machine, and the client's secret.
+    pub oidc: Option<(String, String)>,
 }
 
 /// A running server.
@@ -58,6 +60,10 @@ impl Server {
         }
         if let Some(app) = &options.app {
             command.arg("--app").arg(app);
+        }
+        if let Some((issuer, secret)) = &options.oidc {
+            command.args(["--oidc-issuer", issuer, "--oidc-client-id", "ginti", "--oidc-http-on-loopback"]);
+            command.env("GINTI_OIDC_CLIENT_SECRET", secret);
         }
         let mut child = command.spawn().context("cannot start ginti")?;
         let mut lines = BufReader::new(child.stdout.take().context("no stdout")?).lines();
