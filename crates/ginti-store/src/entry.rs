@@ -35,7 +35,7 @@ pub struct Entry<'a> {
     pub location_seq_id: Option<&'a str>,
     /// The number of the late entry that this one applies.
     pub origin: Option<i64>,
-    /// What a person wrote beside it. Stands behind the entry if there is one (see [`NOTE_FOLLOWS`]).
+    /// What a person wrote beside it. Stands behind the entry if there is one (see `NOTE_FOLLOWS`).
     #[serde(skip)]
     pub note: Option<&'a str>,
 }
