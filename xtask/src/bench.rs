@@ -25,6 +25,9 @@ pub(crate) fn run(workspace: &Workspace, arguments: &BenchArguments) -> Result<(
     if arguments.arguments.first().is_some_and(|first| first == "instructions") {
         return instructions(workspace, arguments);
     }
+    if arguments.arguments.first().is_some_and(|first| first == "desk") {
+        return desk(workspace, arguments);
+    }
     debian::need_postgresql()?;
     wasm::build(workspace)?;
     web::build(workspace)?;
@@ -55,6 +58,17 @@ pub(crate) fn run(workspace: &Workspace, arguments: &BenchArguments) -> Result<(
 /// Neither peers nor a database: only callgrind.
 fn instructions(workspace: &Workspace, arguments: &BenchArguments) -> Result<()> {
     debian::need(&[debian::Program { name: "valgrind", package: "valgrind" }])?;
+    let mut cargo = process::cargo(&workspace.root);
+    process::run(cargo.args(["build", "--release", "--package", "ginti-bench"]))?;
+    let mut bench = process::command(workspace.target.join("release/ginti-bench"), &workspace.root);
+    process::run(bench.args(&arguments.arguments))
+}
+
+/// Only a database: the server is part of the benchmark's own program.
+fn desk(workspace: &Workspace, arguments: &BenchArguments) -> Result<()> {
+    debian::need_postgresql()?;
+    wasm::build(workspace)?;
+    web::build(workspace)?;
     let mut cargo = process::cargo(&workspace.root);
     process::run(cargo.args(["build", "--release", "--package", "ginti-bench"]))?;
     let mut bench = process::command(workspace.target.join("release/ginti-bench"), &workspace.root);

@@ -66,7 +66,8 @@ enum Command {
     /// Measure the write path beside its peers
     ///
     /// Builds for speed, installs the peers from their registries, and writes target/bench/report.md and report.json. Takes
-    /// about a quarter of an hour; `cargo xtask bench --help` tells how to make it shorter.
+    /// about a quarter of an hour; `cargo xtask bench --help` tells how to make it shorter. `bench desk` measures the manager's
+    /// side instead, over a run of a million counts on both databases, and writes target/bench/desk.md.
     Bench(bench::BenchArguments),
 
     /// Build the sync engine for browsers into web/courier/wasm

@@ -1,6 +1,7 @@
-//! `cargo xtask bench`: Ginti's write path beside its peers, in paired and interleaved runs.
+//! `cargo xtask bench`: Ginti's write path beside its peers, in paired and interleaved runs; and the manager's side.
 
 mod counted;
+mod desk;
 mod inprocess;
 mod load;
 mod machine;
@@ -11,7 +12,7 @@ mod work;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
@@ -48,6 +49,8 @@ enum Command {
     },
     /// What the write path and the sync machine cost in instructions, beside bench/instructions.json
     Instructions(Instructions),
+    /// The manager's side over one large run, on both databases
+    Desk(desk::DeskArguments),
     /// One piece of that work, so many times
     #[command(hide = true)]
     Work {
@@ -101,6 +104,10 @@ fn main() -> ExitCode {
         Some(Command::NullServer) => runtime.block_on(servers::null()),
         Some(Command::CeilingServer { database }) => runtime.block_on(servers::ceiling(&database)),
         Some(Command::Instructions(instructions)) => counted::compare(&instructions),
+        Some(Command::Desk(arguments)) => desk::run(&runtime, &arguments).and_then(|is_met| {
+            ensure!(is_met, "a goal is missed");
+            Ok(())
+        }),
         Some(Command::Work { work, times }) => counted::work(work, times),
         None => measure(&runtime, &arguments.measure),
     });
