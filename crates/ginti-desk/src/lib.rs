@@ -21,6 +21,7 @@ mod review;
 mod rows;
 mod scope;
 mod stock;
+mod tally;
 
 use std::{any::Any, sync::Arc};
 
@@ -54,6 +55,7 @@ pub use recount::{RecountLines, Recounted};
 pub use refresh::{Refresh, Stale};
 pub use review::{Contribution, Filter, LineDetail, Order, ReviewLine, ReviewLines, ReviewPage, ReviewTotals, Totals};
 pub use stock::{Expected, PutStock, StockLine};
+pub use tally::Known;
 
 /// Something one can do.
 #[async_trait]

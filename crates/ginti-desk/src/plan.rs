@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::{
     Op, audit, rows,
-    scope::{RUN, RunRow, in_stores, may_see, run_of, tenant_key},
+    scope::{RUN, RunRow, hold, in_stores, may_see, run_of, tenant_key},
 };
 
 /// A run that is being made ready.
@@ -258,6 +258,9 @@ impl Op for SplitSession {
         let begun = sql.query("SELECT 1 FROM item WHERE session_key = ?1 LIMIT 1", vec![key.into()]).await?;
         if !is_open || !begun.is_empty() {
             return Ok(Plan::TooLate);
+        }
+        if let Some(run) = row.maybe_int(4)? {
+            hold(sql, run).await?;
         }
         for (_, id) in self.people.iter().skip(1) {
             let text = "SELECT 1 FROM session WHERE tenant_key = ?1 AND session_id = ?2";

@@ -1,20 +1,16 @@
 //! How far a run is: session by session, who counts where, how fast, and how long counts take from the hand to the disk.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use ginti_store::{Access, Sql, SqlRow, StoreError, Value, entries};
+use ginti_store::{Access, Sql, SqlRow, StoreError, Value};
 use ginti_types::Timestamp;
 
 use crate::{
     Op,
     scope::{in_stores, run_of},
+    tally::{Asked, Known, Sums, Tally},
 };
-
-/// Minutes that the rate is shown for.
-const MINUTES: i64 = 60;
-/// Newest records whose way is looked at.
-const RECORDS_MAX: i64 = 400;
 
 /// How far one session is.
 #[derive(Clone, Debug)]
@@ -86,6 +82,8 @@ pub struct Progress {
     pub run: String,
     /// The server's clock.
     pub now: Timestamp,
+    /// What looks of the same stores at the same run have found; it may be empty.
+    pub known: Known,
 }
 
 #[async_trait]
@@ -98,46 +96,36 @@ impl Op for Progress {
         let mut values: Vec<Value> = vec![run.key.into()];
         let stores = in_stores(&self.access, "facility_id", &mut values);
         let text = format!(
-            "SELECT session_key, session_id, name, facility_id, area, purpose, status, assigned_to, due, is_recount, is_blind,
-                 (SELECT count(*) FROM item WHERE item.session_key = session.session_key),
-                 (SELECT count(*) FROM assignment WHERE assignment.session_key = session.session_key)
+            "SELECT session_key, session_id, name, facility_id, area, purpose, status, assigned_to, due, is_recount, is_blind
              FROM session WHERE run_key = ?1 AND {stores} ORDER BY session_key"
         );
         let found = sql.query(&text, values.clone()).await?;
-        let text = format!(
-            "SELECT arrival.session_key, session_id, device_id, user_login_id, max(received_at), CAST(sum(count) AS bigint)
-             FROM session JOIN arrival ON arrival.session_key = session.session_key
-             JOIN device ON device.device_key = arrival.device_key JOIN person ON person.person_key = sent_by
-             WHERE run_key = ?1 AND {stores}
-             GROUP BY arrival.session_key, session_id, device_id, user_login_id"
-        );
-        let mut people = Vec::new();
-        let mut of: BTreeMap<i64, (u64, i64)> = BTreeMap::new();
-        for row in &sql.query(&text, values.clone()).await? {
-            let (devices, last) = of.entry(row.int(0)?).or_default();
-            *devices += 1;
-            *last = (*last).max(row.int(4)?);
-            people.push(AtWork {
-                person: row.text(3)?.to_owned(),
-                session: row.text(1)?.to_owned(),
-                device: row.text(2)?.to_owned(),
-                last_arrival: Timestamp::from_unix_ms(row.int(4)?),
-                counts: row.count(5)?,
-            });
+        let keys = found.iter().map(|row| row.int(0)).collect::<Result<Vec<_>, _>>()?;
+        let now_ms = self.now.unix_ms();
+        let asked = Asked { run: run.key, sessions: &keys, stores: &stores, values: &values, now_ms };
+        let tally = Tally::look(sql, &self.known, &asked).await?;
+        let (mut sessions, mut people) = (Vec::with_capacity(found.len()), Vec::new());
+        for row in &found {
+            let Some(sums) = tally.sessions.get(&row.int(0)?) else { continue };
+            sessions.push(session(row, sums)?);
+            people.extend(sums.at_work.values().map(|work| AtWork {
+                person: (*work.person).to_owned(),
+                session: sessions.last().map(|session: &SessionProgress| session.id.clone()).unwrap_or_default(),
+                device: (*work.device).to_owned(),
+                last_arrival: Timestamp::from_unix_ms(work.last),
+                counts: work.counts,
+            }));
         }
         people.sort_by_key(|at_work| -at_work.last_arrival.unix_ms());
-        let mut sessions = Vec::with_capacity(found.len());
-        for row in &found {
-            sessions.push(session(row, of.get(&row.int(0)?))?);
-        }
-        let per_minute = per_minute(sql, &stores, values.clone(), self.now).await?;
-        let lags = lags(sql, &stores, values).await?;
-        Ok(Some(RunProgress { sessions, people, per_minute, lags }))
+        let progress = RunProgress { sessions, people, per_minute: tally.per_minute(now_ms), lags: tally.lags() };
+        self.known.keep(tally);
+        Ok(Some(progress))
     }
 }
 
-fn session(row: &SqlRow, arrived: Option<&(u64, i64)>) -> Result<SessionProgress, StoreError> {
+fn session(row: &SqlRow, sums: &Sums) -> Result<SessionProgress, StoreError> {
     let text = |column| Ok::<_, StoreError>(row.maybe_text(column)?.map(str::to_owned));
+    let devices = sums.at_work.keys().map(|(device, _)| device).collect::<BTreeSet<_>>().len();
     Ok(SessionProgress {
         id: row.text(1)?.to_owned(),
         name: row.text(2)?.to_owned(),
@@ -149,48 +137,9 @@ fn session(row: &SqlRow, arrived: Option<&(u64, i64)>) -> Result<SessionProgress
         due: row.maybe_int(8)?.map(Timestamp::from_unix_ms),
         is_recount: row.bool(9)?,
         is_blind: row.bool(10)?,
-        counted: row.count(11)?,
-        requested: row.count(12)?,
-        devices: arrived.map_or(0, |(devices, _)| *devices),
-        last_arrival: arrived.map(|(_, last)| Timestamp::from_unix_ms(*last)),
+        counted: sums.counted,
+        requested: sums.requested,
+        devices: u64::try_from(devices).unwrap_or(u64::MAX),
+        last_arrival: sums.at_work.values().map(|work| work.last).max().map(Timestamp::from_unix_ms),
     })
-}
-
-async fn per_minute(
-    sql: &mut dyn Sql,
-    stores: &str,
-    mut values: Vec<Value>,
-    now: Timestamp,
-) -> Result<Vec<(i64, u64)>, StoreError> {
-    let minute = now.unix_ms() / 60_000;
-    values.push(((minute - MINUTES + 1) * 60_000).into());
-    let text = format!(
-        "SELECT received_at / 60000, CAST(sum(count) AS bigint)
-         FROM session JOIN arrival ON arrival.session_key = session.session_key
-         WHERE run_key = ?1 AND {stores} AND received_at >= ?{} GROUP BY received_at / 60000",
-        values.len()
-    );
-    let mut minutes: BTreeMap<i64, u64> = (minute - MINUTES + 1..=minute).map(|minute| (minute, 0)).collect();
-    for row in &sql.query(&text, values).await? {
-        minutes.insert(row.int(0)?, row.count(1)?);
-    }
-    Ok(minutes.into_iter().collect())
-}
-
-async fn lags(sql: &mut dyn Sql, stores: &str, mut values: Vec<Value>) -> Result<Vec<i64>, StoreError> {
-    values.push(RECORDS_MAX.into());
-    let text = format!(
-        "SELECT received_at, entries FROM session JOIN arrival ON arrival.session_key = session.session_key
-         WHERE run_key = ?1 AND {stores} ORDER BY last_seq DESC LIMIT ?{}",
-        values.len()
-    );
-    let mut lags = Vec::new();
-    for row in &sql.query(&text, values).await? {
-        let received = row.int(0)?;
-        for entry in entries(row.blob(1)?) {
-            lags.extend(entry?.counted_at.map(|counted| (received - counted).max(0)));
-        }
-    }
-    lags.sort_unstable();
-    Ok(lags)
 }

@@ -26,7 +26,8 @@ pub enum Stale {
     Yes,
 }
 
-/// Sessions of run ?1 whose review is not what they hold: handed in and not read since the last count, or open again.
+/// Sessions of run ?1 whose review is not what they hold: handed in and not read since the last count, or open again. Store by
+/// store, so that a store's lines are put together once and not for each of its sessions.
 const STALE: &str = "
     SELECT session_key, facility_id, purpose, is_recount, status,
         coalesce((SELECT max(last_seq) FROM arrival WHERE arrival.session_key = session.session_key), 0)
@@ -35,7 +36,7 @@ const STALE: &str = "
         (status IN ('SESSION_SUBMITTED', 'SESSION_APPROVED') AND (reviewed_seq IS NULL OR reviewed_seq <
             coalesce((SELECT max(last_seq) FROM arrival WHERE arrival.session_key = session.session_key), 0)))
         OR (status NOT IN ('SESSION_SUBMITTED', 'SESSION_APPROVED') AND reviewed_seq IS NOT NULL))
-    ORDER BY session_key";
+    ORDER BY facility_id, session_key";
 
 /// Whether a run's review is up to date.
 pub(crate) async fn is_stale(sql: &mut dyn Sql, run: i64) -> Result<bool, StoreError> {
@@ -238,15 +239,22 @@ async fn lines(
         add(line, &row)?;
     }
     let stock = stock(sql, run.tenant, facility).await?;
+    let before = before(sql, run.key, facility).await?;
     let mut put = Vec::new();
     for (subject, line) in &lines {
-        let held = stock.get(subject.as_str()).copied();
+        let before = before.get(subject);
         if line.sessions == 0 && line.late == 0 && !asked.contains(subject) {
-            let text = "DELETE FROM review_line WHERE run_key = ?1 AND facility_id = ?2 AND subject = ?3";
-            sql.execute(text, vec![run.key.into(), facility.into(), subject.as_str().into()]).await?;
+            if before.is_some() {
+                let text = "DELETE FROM review_line WHERE run_key = ?1 AND facility_id = ?2 AND subject = ?3";
+                sql.execute(text, vec![run.key.into(), facility.into(), subject.as_str().into()]).await?;
+            }
             continue;
         }
-        put.push(row(run.key, facility, subject, line, held));
+        let row = row(run.key, facility, subject, line, stock.get(subject.as_str()).copied());
+        // Most of a store stays as it was.
+        if before.is_none_or(|before| before[..] != row[KEY_COLUMNS..]) {
+            put.push(row);
+        }
     }
     let into = "review_line (run_key, facility_id, subject, product_id, expected, unit_cost, counted, session_count,
                     device_count, late, recount, attention, difference, value_difference, weight)";
@@ -282,6 +290,23 @@ fn add(line: &mut Line, row: &SqlRow) -> Result<(), StoreError> {
     line.devices += row.int(2)?;
     line.is_contested |= row.bool(3)?;
     Ok(())
+}
+
+/// Run, store and subject come before what a line says.
+const KEY_COLUMNS: usize = 3;
+
+/// What the lines of a store say now, by subject, in the order of a [`row`] after its key.
+async fn before(sql: &mut dyn Sql, run: i64, facility: &str) -> Result<HashMap<String, Vec<Value>>, StoreError> {
+    let text = "SELECT product_id, expected, unit_cost, counted, session_count, device_count, late, recount, attention,
+                    difference, value_difference, weight, subject
+                FROM review_line WHERE run_key = ?1 AND facility_id = ?2";
+    let mut lines = HashMap::new();
+    for SqlRow(mut row) in sql.query(text, vec![run.into(), facility.into()]).await? {
+        if let Some(Value::Text(subject)) = row.pop() {
+            lines.insert(subject, row);
+        }
+    }
+    Ok(lines)
 }
 
 /// On hand and unit cost by product.

@@ -81,9 +81,15 @@ impl Filter {
             Self::Different => "difference <> 0",
             Self::Contested => "attention = 3",
             Self::Late => "late > 0",
-            Self::NotCounted => "counted IS NULL",
+            // More attention than that is for what was counted.
+            Self::NotCounted => "counted IS NULL AND attention <= 2",
             Self::Unmatched => "review_line.product_id IS NULL",
         }
+    }
+
+    /// Whether its lines have an index of their own.
+    fn has_index(self) -> bool {
+        !matches!(self, Self::All | Self::Different)
     }
 }
 
@@ -141,6 +147,9 @@ pub enum ReviewPage {
     Lines(Vec<ReviewLine>, bool),
 }
 
+/// So many lines are sorted when they are asked for. Where there are more, an index in the wanted order meets them soon.
+const FEW: i64 = 5_000;
+
 const LINE: &str = "facility_id, subject, review_line.product_id, product.name, product.sku, expected, unit_cost, counted,
     session_count, device_count, late, attention, difference, value_difference, decision, chosen, reason, decided_by, decided_at";
 
@@ -179,26 +188,45 @@ impl Op for ReviewLines {
         if is_stale(sql, run.key).await? {
             return Ok(ReviewPage::Stale);
         }
-        let mut values: Vec<Value> =
-            vec![run.tenant.into(), run.key.into(), (self.limit + 1).into(), self.offset.into()];
+        let mut values: Vec<Value> = vec![run.key.into()];
         let mut condition = in_stores(&self.access, "facility_id", &mut values);
+        condition = format!("run_key = ?1 AND {condition} AND {}", self.filter.condition());
         if let Some(facility) = &self.facility {
             values.push(facility.as_str().into());
             condition = format!("{condition} AND facility_id = ?{}", values.len());
         }
+        let mut from = "review_line".to_owned();
+        if self.filter.has_index() && are_few(sql, &condition, &values).await? {
+            // Put together first, then sorted: an index in the wanted order would be walked to its end.
+            from = format!(
+                "(SELECT facility_id, subject, attention, weight FROM review_line
+                  WHERE {condition} LIMIT {FEW}) AS review_line"
+            );
+            condition = String::from("1 = 1");
+        }
+        let tenant = values.len() + 1;
+        values.extend([run.tenant.into(), (self.limit + 1).into(), self.offset.into()]);
+        let product =
+            format!("LEFT JOIN product ON tenant_key = ?{tenant} AND product.product_id = review_line.product_id");
         if let Some(search) = self.search.as_ref().filter(|search| !search.is_empty()) {
             values.push(format!("%{}%", escaped(&search.to_lowercase())).into());
             let at = values.len();
             let like = |column: &str| format!("lower({column}) LIKE ?{at} ESCAPE '!'");
             condition =
                 format!("{condition} AND ({} OR {} OR {})", like("product.name"), like("product.sku"), like("subject"));
+            // By the subject, which is the product's id where there is one: all that is read of a line is in the index.
+            from = format!("{from} LEFT JOIN product ON tenant_key = ?{tenant} AND product.product_id = subject");
         }
+        let by = self.order.by();
+        // Places first, then what stands there: what is passed over is not read. CROSS JOIN keeps that order in SQLite, which would
+        // rather walk all lines in the wanted order and look each up among the places.
         let text = format!(
-            "SELECT {LINE} FROM review_line
-             LEFT JOIN product ON product.tenant_key = ?1 AND product.product_id = review_line.product_id
-             WHERE run_key = ?2 AND {condition} AND {} ORDER BY {} LIMIT ?3 OFFSET ?4",
-            self.filter.condition(),
-            self.order.by()
+            "SELECT {LINE} FROM (SELECT facility_id AS at_facility, subject AS at_subject FROM {from}
+                 WHERE {condition} ORDER BY {by} LIMIT ?{} OFFSET ?{}) AS page
+             CROSS JOIN review_line {product}
+             WHERE run_key = ?1 AND facility_id = at_facility AND subject = at_subject ORDER BY {by}",
+            tenant + 1,
+            tenant + 2,
         );
         let found = sql.query(&text, values).await?;
         let mut lines = found.iter().map(line).collect::<Result<Vec<_>, _>>()?;
@@ -207,6 +235,13 @@ impl Op for ReviewLines {
         lines.truncate(limit);
         Ok(ReviewPage::Lines(lines, has_more))
     }
+}
+
+/// Whether so few lines meet a condition that they are better sorted than looked for in their order.
+async fn are_few(sql: &mut dyn Sql, condition: &str, values: &[Value]) -> Result<bool, StoreError> {
+    let text = format!("SELECT count(*) FROM (SELECT 1 FROM review_line WHERE {condition} LIMIT {}) AS few", FEW + 1);
+    let found = sql.query(&text, values.to_vec()).await?;
+    Ok(found.first().ok_or_else(|| unexpected("no count"))?.int(0)? <= FEW)
 }
 
 /// What LIKE would read as a pattern stands for itself.

@@ -33,6 +33,18 @@ fn places(rows: usize, columns: usize) -> String {
     (0..rows).map(row).collect::<Vec<_>>().join(", ")
 }
 
+/// `?1, ?2, …` for a list of so many.
+pub(crate) fn places_of(length: usize) -> String {
+    (1..=length).map(|place| format!("?{place}")).collect::<Vec<_>>().join(", ")
+}
+
+/// A list's values, filled up with nothing: so that lists of any length are one statement.
+pub(crate) fn padded(values: &[i64], length: usize) -> Vec<Value> {
+    let mut padded: Vec<Value> = values.iter().map(|value| Value::Int(*value)).collect();
+    padded.resize(length, Value::Null);
+    padded
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

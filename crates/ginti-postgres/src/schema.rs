@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0002_standing.sql"),
     include_str!("../migrations/0003_desk.sql"),
     include_str!("../migrations/0004_people.sql"),
+    include_str!("../migrations/0005_desk_rare_lines.sql"),
 ];
 
 /// Brings the schema to the newest version; makes an epoch for a new database, and another one for a database that was put

@@ -28,8 +28,8 @@ pub use openapi::document as openapi;
 /// The whole service.
 pub fn router(deps: Deps) -> Router {
     let (router, _) = table().split_for_parts();
-    let router = router.layer(Extension(desk::progress::Rooms::default()));
     let router = router.layer(Extension(oidc::External::new(&deps)));
+    let router = router.layer(Extension(desk::rooms::Rooms::default()));
     let router = router.fallback(assets::serve).method_not_allowed_fallback(layers::method_not_allowed);
     layers::around(router, &deps).with_state(deps)
 }

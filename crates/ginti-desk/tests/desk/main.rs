@@ -43,6 +43,7 @@ on_both! {
     reviewing::a_reopened_session_leaves_the_review
     reviewing::a_recount_stands_in_the_place_of_what_was_counted
     reviewing::lines_are_filtered_ordered_searched_and_paged
+    reviewing::many_lines_are_filtered_and_ordered_as_few_are
     reviewing::a_line_tells_its_whole_story
     deciding::a_decision_is_taken_and_taken_back
     deciding::a_decision_falls_when_the_count_changes
@@ -60,4 +61,6 @@ on_both! {
     people::an_invitation_is_used_once
     people::an_invitation_is_withdrawn_renewed_or_overtaken
     watching::progress_adds_up_what_arrived
+    watching::a_look_adds_what_came_since_the_one_before
+    watching::a_look_sees_what_was_planned_since_the_one_before
 }

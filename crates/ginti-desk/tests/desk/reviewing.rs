@@ -151,3 +151,25 @@ pub(crate) async fn a_line_tells_its_whole_story(world: &World) {
         ]
     );
 }
+
+pub(crate) async fn many_lines_are_filtered_and_ordered_as_few_are(world: &World) {
+    world.plan("R1", vec![planned("S1", "F2", &[])]).await;
+    // Codes of no product, each a piece or two more than expected.
+    let names: Vec<_> = (0..5_200).map(|number| format!("?{number:04}")).collect();
+    for (part, first) in names.chunks(1_000).zip((1..).step_by(1_000)) {
+        let counts: Vec<_> =
+            part.iter().map(|name| (&name[1..], name.as_str(), if name == "?4321" { 2 } else { 1 }, None)).collect();
+        world.count("S1", "d1", "ann", first, &counts).await;
+    }
+    world.submit("S1").await;
+    world.refresh("R1").await;
+    for (order, first) in [(Order::Weight, "?4321"), (Order::Attention, "?4321"), (Order::Subject, "?0000")] {
+        for filter in [Filter::All, Filter::Open, Filter::Different, Filter::Unmatched] {
+            let lines = world.ask(ReviewLines { order, filter, ..World::all_lines("R1") }).await;
+            assert_eq!((lines.len(), lines[0].subject.as_str()), (100, first), "{order:?} {filter:?}");
+        }
+    }
+    let page = ReviewLines { offset: 5_198, filter: Filter::Open, order: Order::Weight, ..World::all_lines("R1") };
+    let last = world.ask(page).await;
+    assert_eq!(last.iter().map(|line| line.subject.as_str()).collect::<Vec<_>>(), ["?5198", "?5199"]);
+}

@@ -11,6 +11,7 @@ pub(super) mod plan_file;
 pub(super) mod progress;
 pub(super) mod receivers;
 pub(super) mod review;
+pub(super) mod rooms;
 pub(super) mod runs;
 pub(super) mod stock_file;
 pub(super) mod users;

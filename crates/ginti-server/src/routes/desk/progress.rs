@@ -1,35 +1,19 @@
-//! How far a run is: once, or as a stream of server-sent events.
-//!
-//! However many look, each state is computed once: viewers of the same run with the same stores share what one task finds out,
-//! at most once a second, and only while somebody looks. Counts of every server of the database wake it.
-
-use std::{
-    collections::HashMap,
-    convert::Infallible,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+//! How far a run is: once, or as a stream of server-sent events, which [`Rooms`] share out.
 
 use axum::{
     Extension, Json,
     extract::State,
-    response::{Sse, sse::Event},
+    http::{HeaderMap, header},
+    response::{IntoResponse, Response},
 };
-use futures_util::{Stream, stream};
 use ginti_desk::{AtWork, Progress, RunProgress, SessionProgress};
 use ginti_store::Access;
 use ginti_types::Timestamp;
 use serde::Serialize;
-use tokio::sync::watch;
 use utoipa::ToSchema;
 
-use super::{no_run, run};
-use crate::{Deps, auth::Manager, problem::Answer, request::Segments, routes::openapi::ManagerErrors};
-
-/// A state is shown for so long at least.
-const CALM: Duration = Duration::from_secs(1);
-/// So often somebody looks though no count came: sessions move and people come without one.
-const LOOK_EVERY: Duration = Duration::from_secs(4);
+use super::{no_run, rooms::Rooms, run};
+use crate::{Deps, auth::Manager, layers, problem::Answer, request::Segments, routes::openapi::ManagerErrors};
 
 /// How far one session is.
 #[derive(Serialize, ToSchema)]
@@ -152,9 +136,10 @@ fn dto(progress: RunProgress, server_time: Timestamp) -> ProgressDto {
     }
 }
 
-async fn look(deps: &Deps, access: &Access, id: &str) -> Answer<Option<ProgressDto>> {
+pub(super) async fn look(deps: &Deps, rooms: &Rooms, access: &Access, id: &str) -> Answer<Option<ProgressDto>> {
     let now = deps.now();
-    let progress = run(deps, Progress { access: access.clone(), run: id.to_owned(), now }).await?;
+    let known = rooms.known(access, id, now);
+    let progress = run(deps, Progress { access: access.clone(), run: id.to_owned(), now, known }).await?;
     Ok(progress.map(|progress| dto(progress, now)))
 }
 
@@ -170,10 +155,11 @@ async fn look(deps: &Deps, access: &Access, id: &str) -> Answer<Option<ProgressD
 )]
 pub(crate) async fn get(
     State(deps): State<Deps>,
+    Extension(rooms): Extension<Rooms>,
     Manager(caller): Manager,
     Segments(id): Segments<String>,
 ) -> Answer<Json<ProgressDto>> {
-    look(&deps, &caller.access, &id).await?.map(Json).ok_or_else(no_run)
+    look(&deps, &rooms, &caller.access, &id).await?.map(Json).ok_or_else(no_run)
 }
 
 /// How far a run is, as it happens
@@ -196,85 +182,26 @@ pub(crate) async fn stream(
     Extension(rooms): Extension<Rooms>,
     Manager(caller): Manager,
     Segments(id): Segments<String>,
-) -> Answer<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
-    let first = look(&deps, &caller.access, &id).await?.ok_or_else(no_run)?;
-    let states = rooms.enter(&deps, caller.access, &id, &first);
-    let events = stream::unfold((states, true), |(mut states, is_first)| async move {
-        // The state of the moment first, then each new one; the end of the room ends the stream.
-        if !is_first {
-            states.changed().await.ok()?;
+    headers: HeaderMap,
+) -> Answer<Response> {
+    let is_packed = layers::accepts_encoding(&headers, "gzip");
+    let body = loop {
+        if let Some(body) = rooms.enter(&deps, &caller.access, &id, is_packed).await {
+            break body;
         }
-        let state = Arc::clone(&states.borrow_and_update());
-        Some((Ok(Event::default().event("progress").data(&*state)), (states, false)))
-    });
-    Ok(Sse::new(events).keep_alive(axum::response::sse::KeepAlive::default()))
-}
-
-type Shown = Arc<str>;
-type Key = (Access, String);
-
-/// Viewers that see the same share a room.
-#[derive(Clone, Default)]
-pub(crate) struct Rooms {
-    of: Arc<Mutex<HashMap<Key, watch::Sender<Shown>>>>,
-}
-
-impl Rooms {
-    /// The states of a run as this caller may see them, beginning with `first` if nobody looks yet.
-    fn enter(&self, deps: &Deps, access: Access, id: &str, first: &ProgressDto) -> watch::Receiver<Shown> {
-        // Who looks makes no difference, only what they may see.
-        let key = (Access { user: nobody(), ..access.clone() }, id.to_owned());
-        let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(room) = of.get(&key) {
-            return room.subscribe();
-        }
-        let room = watch::Sender::new(text(first));
-        let states = room.subscribe();
-        of.insert(key.clone(), room.clone());
-        drop(of);
-        tokio::spawn(self.clone().keep(deps.clone(), key, access, room));
-        states
+        // What the room could not read is asked for once more, to say why.
+        look(&deps, &rooms, &caller.access, &id).await?.ok_or_else(no_run)?;
+    };
+    let always = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CACHE_CONTROL, "no-cache"),
+        (header::VARY, "accept-encoding"),
+    ];
+    let mut response = (always, body).into_response();
+    if is_packed {
+        response.headers_mut().insert(header::CONTENT_ENCODING, header::HeaderValue::from_static("gzip"));
     }
-
-    /// Keeps a room's state new until the last viewer has gone.
-    async fn keep(self, deps: Deps, key: Key, access: Access, room: watch::Sender<Shown>) {
-        let mut counts = deps.store.changes();
-        loop {
-            tokio::time::sleep(CALM).await;
-            // Counts, or time: either is a reason to look again.
-            let _ = tokio::time::timeout(LOOK_EVERY, counts.changed()).await;
-            if self.is_left(&key, &room) || deps.drain.has_begun() {
-                break;
-            }
-            match look(&deps, &access, &key.1).await {
-                Ok(Some(progress)) => {
-                    room.send_replace(text(&progress));
-                }
-                Ok(None) => break,
-                // The database is away: viewers keep what they saw, and the next look may succeed.
-                Err(_) => tracing::debug!("progress could not be read"),
-            }
-        }
-        self.of.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
-    }
-
-    fn is_left(&self, key: &Key, room: &watch::Sender<Shown>) -> bool {
-        // Under the lock, so that nobody enters a room that is being closed.
-        let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_left = room.receiver_count() == 0;
-        if is_left {
-            of.remove(key);
-        }
-        is_left
-    }
-}
-
-fn text(progress: &ProgressDto) -> Shown {
-    serde_json::to_string(progress).unwrap_or_default().into()
-}
-
-fn nobody() -> ginti_types::UserLoginId {
-    ginti_types::UserLoginId::new("-").expect("an id")
+    Ok(response)
 }
 
 #[cfg(test)]

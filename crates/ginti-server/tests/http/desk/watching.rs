@@ -1,7 +1,12 @@
 //! Progress, and its stream over a real connection.
 
-use std::time::Duration;
+use std::{io::Write, time::Duration};
 
+use axum::{
+    body::Body,
+    http::{Request, header},
+};
+use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
@@ -9,6 +14,7 @@ use tokio::{
     sync::oneshot,
     task::JoinHandle,
 };
+use tower::ServiceExt;
 
 use super::{RUN, planned};
 use crate::support::World;
@@ -123,4 +129,37 @@ async fn viewers_at_one_server_see_what_arrives_at_another() {
     counted(&there, 1, &["a", "b", "c"]).await;
     watching.see(3).await;
     watching.end().await;
+}
+
+#[tokio::test]
+async fn a_viewer_who_takes_gzip_gets_it_and_one_who_may_not_look_is_told_why() {
+    let world = World::new().await;
+    planned(&world).await;
+    let stream = async |user: &str, run: &str| {
+        let request = Request::get(format!("{RUN}/{run}/progress/stream"))
+            .header(header::AUTHORIZATION, format!("Bearer {}", world.token(user).await))
+            .header(header::ACCEPT_ENCODING, "gzip, br");
+        world.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+    };
+    assert_eq!(stream("manager", "none").await.status(), 404);
+    assert_eq!(stream("counter", "R1").await.status(), 403);
+    let mut response = stream("manager", "R1").await;
+    assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
+    assert_eq!(response.headers()[header::CONTENT_ENCODING], "gzip");
+    let mut unpacked = flate2::write::GzDecoder::new(Vec::new());
+    let mut has_counted = false;
+    // The first state is whole though the file has no end; later ones continue it.
+    for counted_rows in [0, 2] {
+        let expected = format!("\"itemsCounted\":{counted_rows}");
+        while !String::from_utf8_lossy(unpacked.get_ref()).contains(&expected) {
+            let frame = tokio::time::timeout(Duration::from_secs(60), response.body_mut().frame()).await;
+            let frame = frame.expect("a frame in time").expect("the stream goes on").unwrap();
+            unpacked.write_all(&frame.into_data().unwrap()).unwrap();
+            unpacked.flush().unwrap();
+        }
+        if !has_counted {
+            counted(&world, 1, &["a", "b"]).await;
+            has_counted = true;
+        }
+    }
 }
