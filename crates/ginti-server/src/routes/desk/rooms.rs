@@ -29,6 +29,8 @@ use crate::Deps;
 
 /// A state is shown for so long at least,
 const CALM: Duration = Duration::from_secs(1);
+/// and so much longer for each viewer that it is sent to,
+const CALM_OF_VIEWER: Duration = Duration::from_millis(1);
 /// and for so many times what it took to read, so that looking stays a small part of the machine's work,
 const CALM_TIMES: u32 = 20;
 /// but no longer than this.
@@ -126,9 +128,11 @@ impl Rooms {
                 // The database is away: viewers keep what they saw, and the next look may succeed.
                 Err(_) => tracing::debug!("progress could not be read"),
             }
-            let calm = if is_first { CALM } else { (begun.elapsed() * CALM_TIMES).clamp(CALM, CALM_MAX) };
+            let of_looking = if is_first { Duration::ZERO } else { begun.elapsed() * CALM_TIMES };
+            let viewers = u32::try_from(room.receiver_count()).unwrap_or(u32::MAX);
+            let of_sending = CALM_OF_VIEWER.saturating_mul(viewers).saturating_add(CALM);
             is_first = false;
-            sleep(calm).await;
+            sleep(of_looking.max(of_sending).min(CALM_MAX)).await;
             // Counts, or time: either is a reason to look again.
             let _ = timeout(LOOK_EVERY, counts.changed()).await;
             if self.is_left(&key, &room) {
