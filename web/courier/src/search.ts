@@ -6,7 +6,7 @@ import { withReopen, type ProductRecord, type TenantDatabase } from './db.js'
 
 const KEY = 'search'
 /** Lines looked at behind the first hit of a common word: enough for a short list, and a bound. */
-const LOOKED_AT_MAX = 1_000
+const LOOKED_AT_MAX = 500
 
 /** What is kept: both texts begin and end with a line break. `shown` has a name, a tab and a code on each line. */
 interface SearchText {
