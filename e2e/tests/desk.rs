@@ -313,6 +313,40 @@ async fn a_stuck_device_is_seen_asked_and_shut_out_and_people_are_changed() -> R
     fill(&desk, "person-password", "three blind mice").await?;
     desk.press("save-person").await?;
     says(&desk, "person-nina", "Nina New").await?;
+    // A program's token, and a person who chooses a password with a link.
+    desk.press("new-token").await?;
+    fill(&desk, "token-name", "erp").await?;
+    desk.press("make-token").await?;
+    says(&desk, "token-secret", "gt_").await?;
+    desk.press("invite").await?;
+    fill(&desk, "invite-id", "ines").await?;
+    fill(&desk, "invite-name", "Ines Invited").await?;
+    desk.press(&format!("store-{store}")).await?;
+    desk.press("send-invite").await?;
+    says(&desk, "invitation-ines", "Ines Invited").await?;
+    pictures(&desk, "desk-people").await?;
+    desk.browser().show_as(ginti_e2e::DESKTOP, false).await?;
+    let link = desk
+        .browser()
+        .run("return document.querySelector('[data-testid=\"invitation-link\"]').innerText;", vec![])
+        .await?;
+    let path = link.as_str().and_then(|link| Some(link[link.find("/invitation#")?..].to_owned())).context("no link")?;
+    let mut theirs = world.device("theirs").await?;
+    theirs.open(&path).await?;
+    fill(&theirs, "new-password", "four and twenty").await?;
+    pictures(&theirs, "invitation").await?;
+    theirs.press("accept-invitation").await?;
+    says(&theirs, "accepted", "ines").await?;
+    theirs.open(&path).await?;
+    theirs.browser().run("location.reload();", vec![]).await?;
+    fill(&theirs, "new-password", "four and twenty").await?;
+    theirs.press("accept-invitation").await?;
+    says(&theirs, "invitation-trouble", "invitation").await?;
+    theirs.open("/sign-in").await?;
+    theirs.sign_in("ines", "four and twenty").await?;
+    theirs.find(&format!("session-{HARD}")).await?;
+    theirs.close().await?;
+
     desk.press("nav.log").await?;
     says(&desk, "log", "user-put").await?;
     pictures(&desk, "desk-log").await?;

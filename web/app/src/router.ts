@@ -8,6 +8,7 @@ export const router = createRouter({
   routes: [
     { path: '/', redirect: '/sessions' },
     { path: '/sign-in', component: () => import('./pages/SignInPage.vue') },
+    { path: '/invitation', component: () => import('./pages/InvitationPage.vue') },
     { path: '/sessions', component: () => import('./pages/SessionsPage.vue') },
     { path: '/sessions/:id', component: () => import('./pages/CountingPage.vue'), props: true },
     { path: '/sessions/:id/journal', component: () => import('./pages/JournalPage.vue'), props: true },
@@ -25,6 +26,7 @@ export const router = createRouter({
 
 router.beforeEach(async (to) => {
   await opened
+  if (to.path === '/invitation') return true
   if (!profile.value && to.path !== '/sign-in') return '/sign-in'
   if (profile.value && to.path === '/sign-in') return '/sessions'
   // The server decides what one may do; who may not is not shown the way.

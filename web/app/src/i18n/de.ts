@@ -41,6 +41,12 @@ export const de: Messages = {
   'signin.asked': 'Bitte melde dich auf diesem Gerät erneut an; darum bittet die Leitung.',
   'signin.kept': 'Alles Gezählte bleibt auf diesem Gerät.',
 
+  'invitation.claim': 'Du wurdest eingeladen, mit Ginti zu zählen.',
+  'invitation.password': 'Wähle ein Passwort',
+  'invitation.hint': 'Mindestens 8 Zeichen. Mehrere Wörter sind gut.',
+  'invitation.go': 'Einladung annehmen',
+  'invitation.done': 'Fertig. Melde dich ab jetzt als {name} an.',
+
   'sessions.title': 'Zählungen',
   'sessions.mine': 'Meine',
   'sessions.store': 'Filiale',

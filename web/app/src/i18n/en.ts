@@ -39,6 +39,12 @@ export const en = {
   'signin.asked': 'Your manager asks you to sign in again on this device.',
   'signin.kept': 'Everything you counted is kept on this device.',
 
+  'invitation.claim': 'You were invited to count with Ginti.',
+  'invitation.password': 'Choose a password',
+  'invitation.hint': 'At least 8 characters. Several words make a good one.',
+  'invitation.go': 'Accept the invitation',
+  'invitation.done': 'Done. Sign in as {name} from now on.',
+
   'sessions.title': 'Counts',
   'sessions.mine': 'Mine',
   'sessions.store': "My store's",

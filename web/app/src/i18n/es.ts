@@ -41,6 +41,12 @@ export const es: Messages = {
   'signin.asked': 'Tu responsable te pide que vuelvas a iniciar sesión en este dispositivo.',
   'signin.kept': 'Todo lo que contaste se conserva en este dispositivo.',
 
+  'invitation.claim': 'Te han invitado a contar con Ginti.',
+  'invitation.password': 'Elige una contraseña',
+  'invitation.hint': 'Al menos 8 caracteres. Varias palabras forman una buena.',
+  'invitation.go': 'Aceptar la invitación',
+  'invitation.done': 'Listo. Desde ahora inicia sesión como {name}.',
+
   'sessions.title': 'Conteos',
   'sessions.mine': 'Míos',
   'sessions.store': 'De mi tienda',

@@ -41,6 +41,12 @@ export const hi: Messages = {
   'signin.asked': 'आपके मैनेजर ने इस उपकरण पर फिर से साइन-इन करने को कहा है।',
   'signin.kept': 'आपकी सारी गिनती इस डिवाइस पर सुरक्षित है।',
 
+  'invitation.claim': 'आपको Ginti से गिनती करने के लिए बुलाया गया है।',
+  'invitation.password': 'पासवर्ड चुनें',
+  'invitation.hint': 'कम से कम 8 अक्षर। कई शब्द मिलाकर अच्छा पासवर्ड बनता है।',
+  'invitation.go': 'निमंत्रण स्वीकारें',
+  'invitation.done': 'हो गया। अब से {name} नाम से साइन-इन करें।',
+
   'sessions.title': 'गिनतियाँ',
   'sessions.mine': 'मेरी',
   'sessions.store': 'मेरे स्टोर की',
