@@ -149,6 +149,10 @@ async fn a_count_is_planned_counted_watched_reviewed_and_approved() -> Result<()
     desk.press("use-3").await?;
     says(&desk, &format!("decision-{}", products[0]), "Accepted").await?;
 
+    let is_gone = async |sheet: &str| {
+        eventually(&format!("{sheet} is gone"), || async { Ok((!desk.shows(sheet).await?).then_some(())) }).await
+    };
+    is_gone("line-sheet").await?;
     // By keyboard: the second line is rejected, taken back, and accepted.
     let script = "document.querySelector('[data-testid=\"review\"]').focus();
          document.querySelector(`[data-testid=\"line-${args[0]}\"]`).click();";
@@ -157,6 +161,7 @@ async fn a_count_is_planned_counted_watched_reviewed_and_approved() -> Result<()
     fill(&desk, "reason", "the box fell over").await?;
     desk.press("give-reason").await?;
     says(&desk, &format!("decision-{}", products[1]), "Rejected").await?;
+    is_gone("reason-sheet").await?;
     desk.press("undo").await?;
     eventually("it is taken back", || async {
         Ok((!desk.shows(&format!("decision-{}", products[1])).await?).then_some(()))
