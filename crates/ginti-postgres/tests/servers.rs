@@ -140,7 +140,8 @@ async fn a_foreign_or_newer_database_is_refused() {
     let newer = Database::new().await.unwrap();
     open(&newer.url).await.unwrap().close().await.unwrap();
     execute(&newer.url, "UPDATE meta SET value = '999' WHERE name = 'schema-version'").await.unwrap();
-    assert_eq!(open(&newer.url).await.err().unwrap(), StoreError::NewerSchema { found: 999, known: 4 });
+    let refused = open(&newer.url).await.err().unwrap();
+    assert!(matches!(refused, StoreError::NewerSchema { found: 999, known: 2.. }), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
