@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     Op, audit,
-    scope::{hold, may_see, run_of},
+    scope::{hold, is_approved, may_see, run_of},
 };
 
 /// What is to become of a line.
@@ -141,16 +141,6 @@ async fn put(sql: &mut dyn Sql, values: Vec<Value>) -> Result<u64, StoreError> {
     let text = "UPDATE review_line SET decision = ?4, chosen = ?5, reason = ?6, decided_by = ?7, decided_at = ?8
                 WHERE run_key = ?1 AND facility_id = ?2 AND subject = ?3";
     sql.execute(text, values).await
-}
-
-/// Whether a store's results of a run have been approved: nothing of it is in review any more.
-async fn is_approved(sql: &mut dyn Sql, run: i64, facility: &str) -> Result<bool, StoreError> {
-    let text =
-        "SELECT count(*), coalesce(sum(CASE WHEN status = 'SESSION_SUBMITTED' THEN 1 ELSE 0 END), 0) FROM session
-                WHERE run_key = ?1 AND facility_id = ?2 AND status IN ('SESSION_SUBMITTED', 'SESSION_APPROVED')";
-    let rows = sql.query(text, vec![run.into(), facility.into()]).await?;
-    let row = rows.first().ok_or_else(|| unexpected("no count"))?;
-    Ok(row.int(0)? > 0 && row.int(1)? == 0)
 }
 
 /// Takes a decision back: every line of it stands as it did before.

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::{
     Op, audit, rows,
-    scope::{RUN, RunRow, hold, in_stores, may_see, run_of, tenant_key},
+    scope::{RUN, RunRow, hold, in_stores, is_approved, may_see, run_of, tenant_key},
 };
 
 /// A run that is being made ready.
@@ -19,7 +19,7 @@ const IN_PROGRESS: &str = "CYCLE_CNT_IN_PRGS";
 /// Everything is handed in.
 const COMPLETED: &str = "CYCLE_CNT_CMPLTD";
 /// Everything is decided.
-pub(crate) const CLOSED: &str = "CYCLE_CNT_CLOSED";
+const CLOSED: &str = "CYCLE_CNT_CLOSED";
 
 /// A session to make.
 #[derive(Clone, Debug)]
@@ -61,7 +61,7 @@ pub enum Plan {
     NobodyThere(String),
     /// No such product.
     NoProduct(String),
-    /// The run is closed, or counting has begun where that is not possible.
+    /// The store's results are approved, or counting has begun where that is not possible.
     TooLate,
 }
 
@@ -87,14 +87,13 @@ impl Op for CreateRun {
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Plan, StoreError> {
         let tenant = tenant_key(sql, &self.access.tenant).await?;
-        let text = "INSERT INTO run (tenant_key, run_id, name, status, due, created, created_by)
-                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (tenant_key, run_id) DO NOTHING";
+        let text = "INSERT INTO run (tenant_key, run_id, name, due, created, created_by)
+                    VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (tenant_key, run_id) DO NOTHING";
         let by = self.access.user.as_str();
         let values = vec![
             tenant.into(),
             self.id.as_str().into(),
             self.name.as_str().into(),
-            CREATED.into(),
             self.due.map(Timestamp::unix_ms).into(),
             self.now.unix_ms().into(),
             by.into(),
@@ -131,10 +130,7 @@ impl Op for PlanRun {
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Plan, StoreError> {
         let Some(run) = run_of(sql, &self.access, &self.run).await? else { return Ok(Plan::NotFound) };
-        if run.status == CLOSED {
-            return Ok(Plan::TooLate);
-        }
-        if let Some(refused) = check(sql, &self.access, run.tenant, &self.sessions).await? {
+        if let Some(refused) = check(sql, &self.access, &run, &self.sessions).await? {
             return Ok(refused);
         }
         for session in &self.sessions {
@@ -151,9 +147,10 @@ impl Op for PlanRun {
 async fn check(
     sql: &mut dyn Sql,
     access: &Access,
-    tenant: i64,
+    run: &RunRow,
     sessions: &[PlannedSession],
 ) -> Result<Option<Plan>, StoreError> {
+    let tenant = run.tenant;
     let mut ids = BTreeSet::new();
     let mut products = Vec::new();
     for session in sessions {
@@ -162,6 +159,9 @@ async fn check(
         let found = sql.query(text, vec![tenant.into(), facility.into()]).await?;
         if found.is_empty() || !may_see(access, facility) {
             return Ok(Some(Plan::NoFacility(facility.to_owned())));
+        }
+        if is_approved(sql, run.key, facility).await? {
+            return Ok(Some(Plan::TooLate));
         }
         let text = "SELECT 1 FROM session WHERE tenant_key = ?1 AND session_id = ?2";
         let taken = sql.query(text, vec![tenant.into(), session.id.as_str().into()]).await?;
@@ -408,13 +408,12 @@ impl Op for Adopt {
         let tenant = tenant_key(sql, &self.tenant).await?;
         for row in sql.query(Self::ANY, vec![tenant.into()]).await? {
             // A run of the session's id may be there, made by hand: then the session belongs to it.
-            let text = "INSERT INTO run (tenant_key, run_id, name, status, due, created)
-                        VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (tenant_key, run_id) DO NOTHING";
+            let text = "INSERT INTO run (tenant_key, run_id, name, due, created)
+                        VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (tenant_key, run_id) DO NOTHING";
             let values = vec![
                 tenant.into(),
                 row.text(1)?.into(),
                 row.text(2)?.into(),
-                CREATED.into(),
                 row.maybe_int(3)?.into(),
                 row.int(4)?.into(),
             ];
@@ -528,7 +527,7 @@ impl Op for ListRuns {
                 runs.push((summary(run), false));
             }
             let Some((last, has_hidden)) = runs.last_mut() else { continue };
-            let Some(facility) = row.maybe_text(8)? else { continue };
+            let Some(facility) = row.maybe_text(7)? else { continue };
             if !may_see(&self.access, facility) {
                 *has_hidden = true;
                 continue;
@@ -536,7 +535,7 @@ impl Op for ListRuns {
             if !last.facilities.iter().any(|known| known == facility) {
                 last.facilities.push(facility.to_owned());
             }
-            last.sessions.add(row.text(9)?, row.count(10)?);
+            last.sessions.add(row.text(8)?, row.count(9)?);
         }
         let mut seen = Vec::new();
         for (mut run, has_hidden) in runs {

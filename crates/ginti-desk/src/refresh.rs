@@ -9,7 +9,7 @@ use ginti_types::{Outcome, SessionStatus};
 
 use crate::{
     Op, rows,
-    scope::{RunRow, hold, run_of},
+    scope::{RunRow, hold, is_approved, run_of},
 };
 
 /// Sessions that one transaction reads anew.
@@ -271,7 +271,10 @@ async fn lines(
              recount = excluded.recount, attention = excluded.attention, difference = excluded.difference,
              value_difference = excluded.value_difference, weight = excluded.weight, {keep}"
     );
-    rows::put(sql, into, &conflict, put).await
+    // What was approved has left the house, or is about to: it stays as it was, whatever comes late.
+    let approved = "ON CONFLICT (run_key, facility_id, subject) DO UPDATE SET late = excluded.late";
+    let conflict = if is_approved(sql, run.key, facility).await? { approved } else { &conflict };
+    rows::put(sql, into, conflict, put).await
 }
 
 /// Several sessions of one product add up; a recount stands in the place of what was counted before it.

@@ -16,15 +16,13 @@ pub(crate) struct RunRow {
     pub(crate) tenant: i64,
     pub(crate) id: String,
     pub(crate) name: String,
-    pub(crate) status: String,
     pub(crate) due: Option<i64>,
     pub(crate) created: i64,
     pub(crate) created_by: Option<String>,
 }
 
 /// The columns of a [`RunRow`].
-pub(crate) const RUN: &str =
-    "run.run_key, run.tenant_key, run.run_id, run.name, run.status, run.due, run.created, run.created_by";
+pub(crate) const RUN: &str = "run.run_key, run.tenant_key, run.run_id, run.name, run.due, run.created, run.created_by";
 
 impl RunRow {
     pub(crate) fn of(row: &SqlRow) -> Result<Self, StoreError> {
@@ -33,10 +31,9 @@ impl RunRow {
             tenant: row.int(1)?,
             id: row.text(2)?.to_owned(),
             name: row.text(3)?.to_owned(),
-            status: row.text(4)?.to_owned(),
-            due: row.maybe_int(5)?,
-            created: row.int(6)?,
-            created_by: row.maybe_text(7)?.map(str::to_owned),
+            due: row.maybe_int(4)?,
+            created: row.int(5)?,
+            created_by: row.maybe_text(6)?.map(str::to_owned),
         })
     }
 }
@@ -83,4 +80,14 @@ pub(crate) fn in_stores(access: &Access, column: &str, parameters: &mut Vec<Valu
 pub(crate) async fn hold(sql: &mut dyn Sql, run: i64) -> Result<(), StoreError> {
     let changed = sql.execute("UPDATE run SET version = version + 1 WHERE run_key = ?1", vec![run.into()]).await?;
     if changed == 1 { Ok(()) } else { Err(unexpected("a run that is gone")) }
+}
+
+/// Whether a store's results of a run have been approved: nothing of it is in review any more.
+pub(crate) async fn is_approved(sql: &mut dyn Sql, run: i64, facility: &str) -> Result<bool, StoreError> {
+    let text =
+        "SELECT count(*), coalesce(sum(CASE WHEN status = 'SESSION_SUBMITTED' THEN 1 ELSE 0 END), 0) FROM session
+                WHERE run_key = ?1 AND facility_id = ?2 AND status IN ('SESSION_SUBMITTED', 'SESSION_APPROVED')";
+    let rows = sql.query(text, vec![run.into(), facility.into()]).await?;
+    let row = rows.first().ok_or_else(|| unexpected("no count"))?;
+    Ok(row.int(0)? > 0 && row.int(1)? == 0)
 }

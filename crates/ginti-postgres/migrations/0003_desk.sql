@@ -6,7 +6,6 @@ CREATE TABLE run (
     tenant_key bigint NOT NULL REFERENCES tenant,
     run_id text COLLATE "C" NOT NULL,
     name text NOT NULL,
-    status text NOT NULL,
     due bigint,
     created bigint NOT NULL,
     created_by text,

@@ -6,7 +6,6 @@ CREATE TABLE run (
     tenant_key INTEGER NOT NULL REFERENCES tenant,
     run_id TEXT NOT NULL,
     name TEXT NOT NULL,
-    status TEXT NOT NULL,
     due INTEGER,
     created INTEGER NOT NULL,
     created_by TEXT,

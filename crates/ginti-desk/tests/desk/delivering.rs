@@ -1,8 +1,8 @@
 //! What leaves the house, and when.
 
 use ginti_desk::{
-    Approval, Attempted, Decide, Decision, DueMessages, ListMessages, ListReceivers, Message, NoteAttempt, PutReceiver,
-    Receiver, ReceiverKind, RemoveReceiver, RetryMessage,
+    Approval, Attempted, Decide, Decision, DueMessages, ListMessages, ListReceivers, Message, NoteAttempt, Plan,
+    PutReceiver, Receiver, ReceiverKind, RemoveReceiver, RetryMessage,
 };
 
 use crate::{
@@ -98,4 +98,23 @@ pub(crate) async fn a_removed_receiver_gets_nothing_more(world: &World) {
     let left = world.desk.run(ListReceivers { access: boss() }).await.unwrap();
     assert_eq!(left.iter().map(|receiver| receiver.id.as_str()).collect::<Vec<_>>(), ["erp"]);
     assert!(due(world, NOW_MS).await.iter().all(|message| message.receiver.id == "erp"));
+}
+
+pub(crate) async fn what_was_approved_is_told_whatever_comes_late(world: &World) {
+    receiver(world, "erp").await;
+    approved(world).await;
+    // The receiver is away; meanwhile counts of the chosen and of the rejected line arrive, and the stock is another one.
+    world.count("S1", "d1", "ann", 50, &[("1", "p1", 50, None), ("2", "p2", 9, None)]).await;
+    world.stock("p1", 77).await;
+    let lines = world.lines("R1").await;
+    let first = lines.iter().find(|line| line.subject == "p1").unwrap();
+    assert_eq!((first.late, first.chosen, first.expected), (1, Some(units(6)), Some(units(10))));
+    let told: Vec<_> =
+        due(world, NOW_MS).await[0].lines.iter().map(|line| (line.product.clone(), line.quantity)).collect();
+    assert_eq!(told, [("p1".to_owned(), units(6)), ("p4".to_owned(), units(2))]);
+    assert_eq!(
+        world.add("R1", vec![planned("S9", "F1", &["p1"])]).await,
+        Plan::TooLate,
+        "its results have left the house"
+    );
 }

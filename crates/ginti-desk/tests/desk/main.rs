@@ -53,6 +53,7 @@ on_both! {
     delivering::approved_results_wait_for_their_receivers
     delivering::a_message_is_taken_up_by_one_server_and_tried_again_later
     delivering::a_removed_receiver_gets_nothing_more
+    delivering::what_was_approved_is_told_whatever_comes_late
     fleet::devices_are_listed_by_what_waits_on_them
     fleet::a_device_is_asked_once
     fleet::a_batch_is_found_by_its_id

@@ -184,6 +184,13 @@ impl World {
         batch_id
     }
 
+    /// What should lie in F1 of a product.
+    pub(crate) async fn stock(&self, id: &str, on_hand: i64) {
+        let lines = vec![StockLine { product: product(id), on_hand: units(on_hand), unit_cost: None }];
+        let facility = FacilityId::new("F1").unwrap();
+        self.desk.run(PutStock { tenant: tenant(), facility, lines, now: at(NOW_MS) }).await.unwrap();
+    }
+
     pub(crate) async fn stand(&self, session_id: &str, status: SessionStatus) {
         assert!(self.store.set_session_status(&tenant(), &session(session_id), status).await.unwrap());
     }
