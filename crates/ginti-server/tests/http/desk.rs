@@ -44,3 +44,18 @@ pub(super) async fn planned(world: &World) {
     let made = post(world, &format!("{RUN}/R1/sessions"), &json!({ "sessions": [session] })).await;
     assert_eq!(made.status, 201, "{}", made.text());
 }
+
+/// The same world with `root`, an admin.
+pub(super) async fn add_admin(world: World) -> World {
+    let acme = ginti_types::TenantId::new(crate::support::ACME).unwrap();
+    let user = ginti_store::User {
+        id: ginti_types::UserLoginId::new("root").unwrap(),
+        tenant: acme.clone(),
+        name: "Root".to_owned(),
+        role: ginti_store::Role::Admin,
+        facilities: None,
+    };
+    let password_hash = crate::support::PASSWORD_HASH.clone();
+    ginti_store::Store::put_user(&*world.store, &acme, ginti_store::NewUser { user, password_hash }).await.unwrap();
+    world
+}

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 
-use super::{RUN, ask, file, planned};
+use super::{RUN, add_admin, ask, file, planned};
 use crate::support::World;
 
 const RECEIVERS: &str = "/maarg/poorti/Receivers";
@@ -24,18 +24,7 @@ async fn take(State(got): State<Got>, headers: HeaderMap, body: Bytes) -> (Statu
 }
 
 async fn with_admin() -> World {
-    let world = World::with(ginti_sqlite::Options::default(), |deps| deps.config.private_receivers = true).await;
-    let acme = ginti_types::TenantId::new(crate::support::ACME).unwrap();
-    let user = ginti_store::User {
-        id: ginti_types::UserLoginId::new("root").unwrap(),
-        tenant: acme.clone(),
-        name: "Root".to_owned(),
-        role: ginti_store::Role::Admin,
-        facilities: None,
-    };
-    let password_hash = crate::support::PASSWORD_HASH.clone();
-    ginti_store::Store::put_user(&*world.store, &acme, ginti_store::NewUser { user, password_hash }).await.unwrap();
-    world
+    add_admin(World::with(ginti_sqlite::Options::default(), |deps| deps.config.private_receivers = true).await).await
 }
 
 /// Until the first message stands so.

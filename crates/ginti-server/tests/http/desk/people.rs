@@ -2,24 +2,13 @@
 
 use serde_json::json;
 
-use super::ask;
+use super::{add_admin, ask};
 use crate::support::World;
 
 const USERS: &str = "/maarg/poorti/Users";
 
 pub(super) async fn with_admin() -> World {
-    let world = World::new().await;
-    let acme = ginti_types::TenantId::new(crate::support::ACME).unwrap();
-    let user = ginti_store::User {
-        id: ginti_types::UserLoginId::new("root").unwrap(),
-        tenant: acme.clone(),
-        name: "Root".to_owned(),
-        role: ginti_store::Role::Admin,
-        facilities: None,
-    };
-    let password_hash = crate::support::PASSWORD_HASH.clone();
-    ginti_store::Store::put_user(&*world.store, &acme, ginti_store::NewUser { user, password_hash }).await.unwrap();
-    world
+    add_admin(World::new().await).await
 }
 
 #[tokio::test]
