@@ -4,10 +4,10 @@
 use std::{fs, path::Path, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
+use ginti_fault_proxy::Dice;
 use serde_json::{Value, json};
 
 use crate::{
-    dice::Dice,
     kills::{free_port, look},
     load::{Load, lock},
     server::{IMPORTS, Program, Reader, SESSION},

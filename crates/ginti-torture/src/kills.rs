@@ -7,9 +7,9 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use ginti_cluster::Cluster;
+use ginti_fault_proxy::Dice;
 
 use crate::{
-    dice::Dice,
     load::{Load, lock},
     server::{Program, Reader},
     truth::Truth,

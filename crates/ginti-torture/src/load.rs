@@ -9,12 +9,12 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use ginti_fault_proxy::Dice;
 use ginti_types::{BatchId, Receipt, Revision};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
 use crate::{
-    dice::Dice,
     server::{IMPORTS, Reader, SESSION},
     truth::{Sent, Stamp, Truth, device_id, row_name},
 };

@@ -28,9 +28,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "ginti-types",
         ],
     ),
-    ("ginti-torture", &["ginti-cluster", "ginti-types"]),
+    ("ginti-fault-proxy", &[]),
+    ("ginti-torture", &["ginti-cluster", "ginti-fault-proxy", "ginti-types"]),
     ("ginti-fault-shim", &[]),
-    ("ginti-e2e", &["ginti-sqlite", "ginti-store", "ginti-sync", "ginti-types"]),
+    ("ginti-e2e", &["ginti-fault-proxy", "ginti-sqlite", "ginti-store", "ginti-sync", "ginti-types"]),
     ("xtask", &[]),
 ];
 
