@@ -22,19 +22,28 @@ pub(crate) fn run(workspace: &Workspace, arguments: &TortureArguments) -> Result
     wasm::build(workspace)?;
     web::build(workspace)?;
     let arguments: Vec<&str> = arguments.arguments.iter().map(String::as_str).collect();
-    torture(workspace, &arguments)
+    // What the server can hold is asked of one built for speed.
+    let is_load = arguments.first().is_some_and(|first| ["load", "soak"].contains(first));
+    torture(workspace, &arguments, is_load)
 }
 
-/// The short form that `cargo xtask test` runs.
+/// The short forms that `cargo xtask test` runs.
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
-    torture(workspace, &["--kills", "40", "--faults", "2", "--postgres-kills", "20"])
+    torture(workspace, &["--kills", "40", "--faults", "2", "--postgres-kills", "20"], false)?;
+    let load = ["load", "--devices", "200", "--batches", "6000", "--postgres-batches", "3000"];
+    torture(workspace, &load, false)?;
+    torture(workspace, &["soak", "--devices", "100", "--seconds", "15", "--peak-seconds", "5"], false)
 }
 
-fn torture(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
+fn torture(workspace: &Workspace, arguments: &[&str], is_release: bool) -> Result<()> {
     debian::need_postgresql()?;
-    let binary = server::build(workspace, false)?;
+    let binary = server::build(workspace, is_release)?;
     let mut cargo = process::cargo(&workspace.root);
-    process::run(cargo.args(["build", "--package", "ginti-torture", "--package", "ginti-fault-shim"]))?;
+    cargo.args(["build", "--package", "ginti-torture", "--package", "ginti-fault-shim"]);
+    if is_release {
+        cargo.arg("--release");
+    }
+    process::run(&mut cargo)?;
     let folder = binary.parent().map_or_else(PathBuf::new, ToOwned::to_owned);
     let mut torture = process::command(folder.join("ginti-torture"), &workspace.root);
     torture.args(arguments).env("GINTI_BIN", &binary);

@@ -1,14 +1,19 @@
 //! `cargo xtask torture`: kills the server under load and lets its disk fail. Exits non-zero when a count is missing.
 
-use std::{path::PathBuf, process::ExitCode, time::Instant};
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result};
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use ginti_cluster::Cluster;
 use ginti_torture::{
-    faults,
+    faults, held,
     kills::{self, Options},
     server::{Program, sqlite_in},
+    soak,
 };
 
 /// Ginti's torture
@@ -16,8 +21,10 @@ use ginti_torture::{
 /// Sends counts without end, kills the server at random points, starts it again, and looks for every count that was
 /// acknowledged. Then lets the disk fail in its ways. Nothing outside a folder of its own is touched.
 #[derive(Parser)]
-#[command(name = "cargo xtask torture", bin_name = "cargo xtask torture")]
+#[command(name = "cargo xtask torture", bin_name = "cargo xtask torture", args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// How often the server is killed
     #[arg(long, default_value_t = 500)]
     kills: u64,
@@ -31,14 +38,48 @@ struct Arguments {
     #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=999))]
     clients: u32,
     /// What chance follows from [default: the time]
-    #[arg(long)]
+    #[arg(long, global = true)]
     seed: Option<u64>,
     /// The ginti binary
-    #[arg(long, env = "GINTI_BIN")]
+    #[arg(long, env = "GINTI_BIN", global = true, default_value = "ginti")]
     ginti: PathBuf,
     /// The library that lets a disk fail (only where libraries can be preloaded)
     #[arg(long, env = "GINTI_FAULT_SHIM")]
     shim: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Thousands of devices, a third of their batches doubled or out of order: each count is there, once
+    Load {
+        /// Devices
+        #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=9_999))]
+        devices: u32,
+        /// Batches in all, on SQLite
+        #[arg(long, default_value_t = 1_000_000)]
+        batches: u64,
+        /// Batches in all, on PostgreSQL
+        #[arg(long, default_value_t = 1_000_000)]
+        postgres_batches: u64,
+        /// Requests on their way at once
+        #[arg(long, default_value_t = 256)]
+        in_flight: usize,
+    },
+    /// Half of what the server can do, for long, with faults in the network: flat memory, no complaint, each count there, once
+    Soak {
+        /// Devices
+        #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=9_999))]
+        devices: u32,
+        /// How long half of the peak is held
+        #[arg(long, default_value_t = 1_800)]
+        seconds: u64,
+        /// How long the peak is measured
+        #[arg(long, default_value_t = 20)]
+        peak_seconds: u64,
+        /// On PostgreSQL, not on SQLite
+        #[arg(long)]
+        postgres: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -62,19 +103,67 @@ async fn run(arguments: &Arguments) -> Result<()> {
         since.as_secs()
     });
     println!("seed {seed}");
+    match arguments.command {
+        Some(Command::Load { devices, batches, postgres_batches, in_flight }) => {
+            let options = |batches| held::Options { devices, batches, in_flight, seed };
+            hold(arguments, options(batches), options(postgres_batches)).await
+        }
+        Some(Command::Soak { devices, seconds, peak_seconds, postgres }) => {
+            let [length, peak] = [seconds, peak_seconds].map(Duration::from_secs);
+            soak(arguments, soak::Options { devices, length, peak, seed }, postgres).await
+        }
+        None => torture(arguments, seed).await,
+    }
+}
+
+async fn hold(arguments: &Arguments, sqlite: held::Options, postgres: held::Options) -> Result<()> {
+    if sqlite.batches > 0 {
+        let folder = tempfile::tempdir()?;
+        let program = serving(arguments, sqlite_in(folder.path()));
+        println!("SQLite: {}", held::run(&program, sqlite).await?);
+    }
+    if postgres.batches > 0 {
+        let cluster = Cluster::start("")?;
+        cluster.create("ginti").await?;
+        println!("PostgreSQL: {}", held::run(&serving(arguments, cluster.url("ginti")), postgres).await?);
+    }
+    Ok(())
+}
+
+async fn soak(arguments: &Arguments, options: soak::Options, postgres: bool) -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let program = Program { binary: arguments.ginti.clone(), database: sqlite_in(folder.path()), faults: None };
+    let cluster = postgres.then(|| Cluster::start("")).transpose()?;
+    let database = match &cluster {
+        Some(cluster) => {
+            cluster.create("ginti").await?;
+            cluster.url("ginti")
+        }
+        None => sqlite_in(folder.path()),
+    };
+    let log = Some(folder.path().join("log"));
+    let program = Program { log, ..serving(arguments, database) };
+    println!("{}: {}", if postgres { "PostgreSQL" } else { "SQLite" }, soak::run(&program, options).await?);
+    Ok(())
+}
+
+fn serving(arguments: &Arguments, database: String) -> Program {
+    Program { binary: arguments.ginti.clone(), database, faults: None, log: None }
+}
+
+async fn torture(arguments: &Arguments, seed: u64) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let program = serving(arguments, sqlite_in(folder.path()));
     kill("SQLite", &program, arguments.kills, arguments.clients, seed, None).await?;
     if arguments.postgres_kills > 0 {
         let cluster = Cluster::start("")?;
         cluster.create("ginti").await?;
-        let program = Program { binary: arguments.ginti.clone(), database: cluster.url("ginti"), faults: None };
+        let program = serving(arguments, cluster.url("ginti"));
         kill("PostgreSQL", &program, arguments.postgres_kills, arguments.clients, seed, Some(&cluster)).await?;
     }
     let Some(shim) = arguments.shim.clone().filter(|_| arguments.faults > 0) else { return Ok(()) };
     let folder = tempfile::tempdir()?;
     let faults = Some((shim, folder.path().join("fault")));
-    let program = Program { binary: arguments.ginti.clone(), database: sqlite_in(folder.path()), faults };
+    let program = Program { binary: arguments.ginti.clone(), database: sqlite_in(folder.path()), faults, log: None };
     let report = faults::run(&program, arguments.faults, seed).await.with_context(|| format!("seed {seed}"))?;
     println!(
         "SQLite: the disk failed {} times: {} batches acknowledged, {} sent again; each is there, once",

@@ -31,6 +31,8 @@ pub struct Program {
     pub database: String,
     /// A library loaded before all others, and the file that tells it what to let fail.
     pub faults: Option<(PathBuf, PathBuf)>,
+    /// Where its log goes, when it is to be looked at.
+    pub log: Option<PathBuf>,
 }
 
 /// A running server.
@@ -51,12 +53,7 @@ impl Program {
             .env("GINTI_DEMO_PASSWORD", PASSWORD)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            // Of a disk or a database that is made to fail it complains in vain.
-            .stderr(if self.faults.is_some() || self.database.starts_with("postgres") {
-                Stdio::null()
-            } else {
-                Stdio::inherit()
-            })
+            .stderr(self.log()?)
             .kill_on_drop(true);
         if let Some(commits) = crash_after_commits {
             command.args(["--crash-after-commits", &commits.to_string()]);
@@ -78,7 +75,23 @@ impl Program {
     }
 }
 
+impl Program {
+    /// Of a disk or a database that is made to fail it complains in vain.
+    fn log(&self) -> Result<Stdio> {
+        Ok(match &self.log {
+            Some(file) => std::fs::File::create(file)?.into(),
+            None if self.faults.is_some() || self.database.starts_with("postgres") => Stdio::null(),
+            None => Stdio::inherit(),
+        })
+    }
+}
+
 impl Server {
+    /// The number of its process.
+    pub fn process(&self) -> Result<u32> {
+        self.child.id().context("the server has ended")
+    }
+
     /// SIGKILL: no goodbye, no flush.
     pub async fn kill(mut self) -> Result<()> {
         self.child.kill().await.context("cannot kill ginti")
