@@ -1,14 +1,14 @@
 //! Approval: a run's results become final, and what other systems are to be told is written down with them.
 
 use async_trait::async_trait;
-use ginti_store::{Access, Sql, StoreError, Value, unexpected};
-use ginti_types::Timestamp;
+use ginti_store::{Access, Role, SessionUpdated, Sql, StoreError, Value, may_move, unexpected};
+use ginti_types::{SessionId, SessionStatus, Timestamp};
 use serde_json::json;
 
 use crate::{
     Op, audit, outbox,
     refresh::is_stale,
-    scope::{hold, in_stores, run_of},
+    scope::{hold, in_stores, may_see, run_of, tenant_key},
 };
 
 /// Approves what a run's sessions counted, in all of the caller's stores or in one.
@@ -126,5 +126,78 @@ impl Op for ApproveRun {
         let number = audit::note(sql, run.tenant, (self.now, by), "run-approved", &run.id, &details).await?;
         outbox::enqueue(sql, &run, &facilities, number, self.now).await?;
         Ok(Approval::Approved(approved))
+    }
+}
+
+/// Approves one session: as its run is approved, where it is all that the run counted in its store. Where others counted there
+/// too, their results are one, and the run is the place to approve it.
+#[derive(Clone, Debug)]
+pub struct ApproveSession {
+    /// Who.
+    pub access: Access,
+    /// In what role.
+    pub role: Role,
+    /// The session.
+    pub session: SessionId,
+    /// Why, though something is still to be decided.
+    pub reason: Option<String>,
+    /// The server's clock.
+    pub now: Timestamp,
+}
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SessionApproval {
+    /// As any change of a session that is refused, or needs nothing to be done.
+    Updated(SessionUpdated),
+    /// It is in no run: adopt it and ask again.
+    NoRun,
+    /// Others counted in the same store for this run: approve that.
+    Shared(String),
+    /// What the approval of its run, so named, came to.
+    Run(String, Approval),
+}
+
+#[async_trait]
+impl Op for ApproveSession {
+    type Out = SessionApproval;
+    const WRITES: bool = true;
+
+    fn weight(&self) -> usize {
+        500
+    }
+
+    async fn run(&self, sql: &mut dyn Sql) -> Result<SessionApproval, StoreError> {
+        let tenant = tenant_key(sql, &self.access.tenant).await?;
+        let text = "SELECT status, facility_id, session.run_key, run_id FROM session
+                    LEFT JOIN run ON run.run_key = session.run_key WHERE session.tenant_key = ?1 AND session_id = ?2";
+        let found = sql.query(text, vec![tenant.into(), self.session.as_str().into()]).await?;
+        let Some(row) = found.first() else { return Ok(SessionApproval::Updated(SessionUpdated::NotFound)) };
+        let (status, facility) = (row.text(0)?, row.text(1)?);
+        if !may_see(&self.access, facility) {
+            return Ok(SessionApproval::Updated(SessionUpdated::NotFound));
+        }
+        let from = SessionStatus::from_name(status).ok_or_else(|| unexpected(status))?;
+        match may_move(from, SessionStatus::SessionApproved, self.role) {
+            Ok(true) => {}
+            Ok(false) => return Ok(SessionApproval::Updated(SessionUpdated::Done)),
+            Err(refused) => return Ok(SessionApproval::Updated(refused)),
+        }
+        let (Some(key), Some(run)) = (row.maybe_int(2)?, row.maybe_text(3)?) else { return Ok(SessionApproval::NoRun) };
+        hold(sql, key).await?;
+        let text =
+            "SELECT count(*) FROM session WHERE run_key = ?1 AND facility_id = ?2 AND status <> 'SESSION_VOIDED'";
+        let found = sql.query(text, vec![key.into(), facility.into()]).await?;
+        if found.first().ok_or_else(|| unexpected("no count"))?.int(0)? != 1 {
+            return Ok(SessionApproval::Shared(run.to_owned()));
+        }
+        let approve = ApproveRun {
+            access: self.access.clone(),
+            run: run.to_owned(),
+            facility: Some(facility.to_owned()),
+            reason: self.reason.clone(),
+            now: self.now,
+        };
+        Ok(SessionApproval::Run(run.to_owned(), approve.run(sql).await?))
     }
 }

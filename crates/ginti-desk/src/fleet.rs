@@ -6,7 +6,9 @@ use ginti_types::{DeviceId, TenantId, Timestamp};
 use serde_json::{Value as Json, json};
 
 use crate::{
-    Op, audit,
+    AlertKind, Op,
+    alert_look::{ruled, still_refused, waits},
+    audit,
     scope::{in_stores, tenant_key},
 };
 
@@ -31,6 +33,8 @@ pub struct FleetDevice {
     pub unsent: u64,
     /// When the oldest of them was counted.
     pub oldest_unsent: Option<Timestamp>,
+    /// Why counts of it were refused last, if it has not said since that all is well.
+    pub refused: Option<String>,
     /// What it is asked to do at its next contact.
     pub nudges: Vec<String>,
 }
@@ -41,6 +45,8 @@ pub struct FleetDevice {
 pub struct ListFleet {
     /// Who asks.
     pub access: Access,
+    /// The server's clock.
+    pub now: Timestamp,
 }
 
 #[async_trait]
@@ -50,13 +56,15 @@ impl Op for ListFleet {
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Vec<FleetDevice>, StoreError> {
         let tenant = tenant_key(sql, &self.access.tenant).await?;
-        let mut values: Vec<Value> = vec![tenant.into()];
+        let mut values: Vec<Value> = vec![tenant.into(), self.now.unix_ms().into()];
         let seen = seen_from(&self.access, &mut values);
+        let refused = still_refused("CAST(?2 AS bigint)");
         let text = format!(
             "SELECT device_id, CAST(revoked AS integer), first_seen, last_seen, reported_at, user_login_id, details,
                  CAST(coalesce((SELECT sum(unsent) FROM statement WHERE statement.device_key = device.device_key), 0) AS bigint),
                  (SELECT min(oldest_unsent) FROM statement WHERE statement.device_key = device.device_key AND unsent > 0),
-                 device.device_key
+                 device.device_key,
+                 (SELECT max(code) FROM refused WHERE refused.device_key = device.device_key AND {refused})
              FROM device
              LEFT JOIN device_report ON device_report.device_key = device.device_key
              LEFT JOIN person ON person.person_key = reported_by
@@ -77,6 +85,7 @@ impl Op for ListFleet {
                 details: row.maybe_text(6)?.map(serde_json::from_str).transpose().map_err(unexpected)?,
                 unsent: row.count(7)?,
                 oldest_unsent: time(row, 8)?,
+                refused: text_of(row, 10)?,
                 nudges: nudges(sql, row.int(9)?).await?,
             });
         }
@@ -88,7 +97,7 @@ impl Op for ListFleet {
 }
 
 /// A condition on `device`: it has to do with one of the caller's stores. Adds its parameters.
-fn seen_from(access: &Access, values: &mut Vec<Value>) -> String {
+pub(crate) fn seen_from(access: &Access, values: &mut Vec<Value>) -> String {
     if access.facilities.is_none() {
         return "1 = 1".to_owned();
     }
@@ -107,9 +116,6 @@ async fn nudges(sql: &mut dyn Sql, device: i64) -> Result<Vec<String>, StoreErro
     found.iter().map(|row| row.text(0).map(str::to_owned)).collect()
 }
 
-/// Unsent for longer than this is an alert.
-pub const UNSENT_ALERT_MS: i64 = 2 * 60 * 60 * 1_000;
-
 /// Numbers over all tenants, for whoever watches the process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Numbers {
@@ -117,12 +123,14 @@ pub struct Numbers {
     pub devices: u64,
     /// Devices that said they have something unsent.
     pub unsent: u64,
-    /// Of these, those whose oldest has waited for long.
+    /// Of these, those whose oldest has waited for longer than their tenant's rule allows.
     pub unsent_for_long: u64,
     /// Messages on their way.
     pub deliveries_waiting: u64,
     /// Messages that wait for a person.
     pub deliveries_dead: u64,
+    /// Incidents that last.
+    pub alerts: u64,
 }
 
 /// Asks for [`Numbers`].
@@ -138,14 +146,21 @@ impl Op for FleetNumbers {
     const WRITES: bool = false;
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Numbers, StoreError> {
-        let text = "SELECT
+        let (join, active) = ruled(AlertKind::UnsentForLong, "device.tenant_key");
+        let waits = waits(AlertKind::UnsentForLong);
+        let text = format!(
+            "SELECT
             (SELECT count(*) FROM device WHERE newest > 0
                 OR EXISTS (SELECT 1 FROM device_report WHERE device_report.device_key = device.device_key)),
             (SELECT count(DISTINCT device_key) FROM statement WHERE unsent > 0),
-            (SELECT count(DISTINCT device_key) FROM statement WHERE unsent > 0 AND oldest_unsent <= ?1),
+            (SELECT count(DISTINCT statement.device_key) FROM statement
+                JOIN device ON device.device_key = statement.device_key {join}
+                WHERE unsent > 0 AND {active} AND oldest_unsent <= CAST(?1 AS bigint) - {waits}),
             (SELECT count(*) FROM outbox WHERE delivered IS NULL AND next_attempt IS NOT NULL),
-            (SELECT count(*) FROM outbox WHERE delivered IS NULL AND next_attempt IS NULL)";
-        let rows = sql.query(text, vec![(self.now.unix_ms() - UNSENT_ALERT_MS).into()]).await?;
+            (SELECT count(*) FROM outbox WHERE delivered IS NULL AND next_attempt IS NULL),
+            (SELECT count(*) FROM alert WHERE cleared IS NULL)"
+        );
+        let rows = sql.query(&text, vec![self.now.unix_ms().into()]).await?;
         let row = rows.first().ok_or_else(|| unexpected("no numbers"))?;
         Ok(Numbers {
             devices: row.count(0)?,
@@ -153,6 +168,7 @@ impl Op for FleetNumbers {
             unsent_for_long: row.count(2)?,
             deliveries_waiting: row.count(3)?,
             deliveries_dead: row.count(4)?,
+            alerts: row.count(5)?,
         })
     }
 }

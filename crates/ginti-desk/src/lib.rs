@@ -5,6 +5,8 @@
 //! runs ([`ginti_store::Job`]). Each thing one can do is an [`Op`]; it runs in one transaction, checks what the caller may see, and
 //! writes down who decided what.
 
+mod alert_look;
+mod alerts;
 mod api_tokens;
 mod approve;
 mod audit;
@@ -22,30 +24,32 @@ mod rows;
 mod scope;
 mod stock;
 mod tally;
+mod trouble;
 
 use std::{any::Any, sync::Arc};
 
 use async_trait::async_trait;
 use ginti_store::{Job, Sql, Store, StoreError, unexpected};
 
+pub use alert_look::{HasAlertNews, LookForAlerts};
+pub use alerts::{Alert, AlertKind, AlertRule, ListAlertRules, ListAlerts, PutAlertRules};
 pub use api_tokens::{
     ApiToken, FindApiToken, ListApiTokens, MakeApiToken, NoteTokenUse, RevokeApiToken, TOKEN_USE_EVERY_MS,
     TOKEN_USER_PREFIX, TokenMade,
 };
-pub use approve::{Approval, ApproveRun, Blocking};
+pub use approve::{Approval, ApproveRun, ApproveSession, Blocking, SessionApproval};
 pub use audit::{AuditEntry, AuditPage, ListAudit, NoteAudit};
 pub use batches::{BatchFound, FindBatch};
 pub use decide::{Decide, Decided, Decision, LineRef, UndoDecision};
 pub use fleet::{
     FleetDevice, FleetNumbers, HasNudges, ListFleet, Nudge, NudgeDevice, Numbers, RevokeDevice, TakeNudges,
-    UNSENT_ALERT_MS,
 };
 pub use invitations::{
     AcceptInvitation, FindInvitation, Invitation, Invite, Invited, IsOnlyInvited, ListInvitations, WithdrawInvitation,
 };
 pub use outbox::{
-    Attempted, DueMessages, ListMessages, ListReceivers, Message, MessageRow, NoteAttempt, PutReceiver, Receiver,
-    ReceiverKind, RemoveReceiver, RetryMessage,
+    About, Attempted, DueMessages, ListMessages, ListReceivers, Message, MessageRow, NoteAttempt, PutReceiver,
+    Receiver, ReceiverKind, RemoveReceiver, Results, RetryMessage,
 };
 pub use plan::{
     Adopt, CloneRun, CreateRun, ListRuns, Plan, PlanRun, PlannedSession, RunSummary, SessionNumbers, SplitSession,
@@ -56,6 +60,7 @@ pub use refresh::{Refresh, Stale};
 pub use review::{Contribution, Filter, LineDetail, Order, ReviewLine, ReviewLines, ReviewPage, ReviewTotals, Totals};
 pub use stock::{Expected, PutStock, StockLine};
 pub use tally::Known;
+pub use trouble::{FleetHistory, NoteRefusals, NoteRetries, TroubleHour};
 
 /// Something one can do.
 #[async_trait]

@@ -1,5 +1,5 @@
-//! What leaves the house. A message is written in the transaction that approves what it tells, and stays until its receiver has
-//! confirmed it; what it says is read when it is sent, from lines that no longer change.
+//! What leaves the house. A message is written in the transaction that approves, raises or clears what it tells, and stays until
+//! its receiver has confirmed it; what it says is read when it is sent, from lines that no longer change.
 
 use async_trait::async_trait;
 use ginti_store::{Access, Sql, SqlRow, StoreError, Value, unexpected};
@@ -7,7 +7,9 @@ use ginti_types::Timestamp;
 use serde_json::json;
 
 use crate::{
-    Op, audit, rows,
+    Alert, Op,
+    alerts::ALERT,
+    audit, rows,
     scope::{RunRow, in_stores, tenant_key},
 };
 
@@ -23,6 +25,8 @@ pub enum ReceiverKind {
     Webhook,
     /// As a Moqui/HotWax inventory import takes it.
     Moqui,
+    /// Told of alerts instead of results, in Ginti's own JSON.
+    Alerts,
 }
 
 impl ReceiverKind {
@@ -31,16 +35,17 @@ impl ReceiverKind {
         match self {
             Self::Webhook => "webhook",
             Self::Moqui => "moqui",
+            Self::Alerts => "alerts",
         }
     }
 
     /// From the name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Webhook, Self::Moqui].into_iter().find(|kind| kind.as_str() == name)
+        [Self::Webhook, Self::Moqui, Self::Alerts].into_iter().find(|kind| kind.as_str() == name)
     }
 }
 
-/// Somebody who is told of approved results.
+/// Somebody who is told of approved results, or of alerts.
 #[derive(Clone, Debug)]
 pub struct Receiver {
     /// Its id within the tenant.
@@ -162,7 +167,8 @@ pub(crate) async fn enqueue(
     approval: i64,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let text = "SELECT receiver_key FROM receiver WHERE tenant_key = ?1 AND is_active = 1 ORDER BY receiver_key";
+    let text = "SELECT receiver_key FROM receiver WHERE tenant_key = ?1 AND is_active = 1 AND kind <> 'alerts'
+                ORDER BY receiver_key";
     let mut messages = Vec::new();
     for row in sql.query(text, vec![run.tenant.into()]).await? {
         let receiver = row.int(0)?;
@@ -182,7 +188,34 @@ pub(crate) async fn enqueue(
     rows::put(sql, into, "", messages).await
 }
 
-/// What one receiver is to be told of one store of a run.
+/// Writes down what each receiver of alerts is to be told: that an incident was raised, or has cleared.
+pub(crate) async fn enqueue_alert(
+    sql: &mut dyn Sql,
+    (tenant, alert): (i64, i64),
+    has_cleared: bool,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let text = "SELECT receiver_key FROM receiver WHERE tenant_key = ?1 AND is_active = 1 AND kind = 'alerts'
+                ORDER BY receiver_key";
+    let state = if has_cleared { "cleared" } else { "raised" };
+    let mut messages = Vec::new();
+    for row in sql.query(text, vec![tenant.into()]).await? {
+        let receiver = row.int(0)?;
+        messages.push(vec![
+            tenant.into(),
+            receiver.into(),
+            format!("alert-{alert}-{state}-{receiver}").into(),
+            alert.into(),
+            has_cleared.into(),
+            now.unix_ms().into(),
+            now.unix_ms().into(),
+        ]);
+    }
+    let into = "outbox (tenant_key, receiver_key, message_id, alert_key, alert_state, created, next_attempt)";
+    rows::put(sql, into, "", messages).await
+}
+
+/// What one receiver is to be told.
 #[derive(Clone, Debug)]
 pub struct Message {
     /// Its number.
@@ -193,17 +226,35 @@ pub struct Message {
     pub receiver: Receiver,
     /// The tenant.
     pub tenant: String,
+    /// When it was written: results are approved, an alert is raised or has cleared.
+    pub created: Timestamp,
+    /// Attempts before this one.
+    pub attempts: i64,
+    /// What it tells.
+    pub about: About,
+}
+
+/// What a message tells.
+#[derive(Clone, Debug)]
+pub enum About {
+    /// Of one store of a run.
+    Results(Results),
+    /// An incident was raised.
+    Raised(Alert),
+    /// It is over.
+    Cleared(Alert),
+}
+
+/// What was approved in one store of a run.
+#[derive(Clone, Debug)]
+pub struct Results {
     /// The run.
     pub run: String,
     /// The run's name.
     pub run_name: String,
     /// The store.
     pub facility: String,
-    /// When it was approved.
-    pub approved: Timestamp,
-    /// Attempts before this one.
-    pub attempts: i64,
-    /// What it tells: the accepted lines.
+    /// The accepted lines.
     pub lines: Vec<MessageRow>,
 }
 
@@ -233,14 +284,16 @@ impl Op for DueMessages {
     const WRITES: bool = true;
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Vec<Message>, StoreError> {
-        let text = "SELECT outbox_key, message_id, run.run_key, run_id, run.name, outbox.facility_id, outbox.created, attempts,
-                        tenant_id, receiver_id, kind, url, secret, receiver.created
-                    FROM outbox JOIN receiver USING (receiver_key) JOIN run USING (run_key)
-                    JOIN tenant ON tenant.tenant_key = outbox.tenant_key
-                    WHERE next_attempt <= ?1 ORDER BY next_attempt, outbox_key LIMIT ?2";
+        let text = format!(
+            "SELECT outbox_key, message_id, outbox.created, attempts, tenant_id, receiver_id, receiver.kind, url, secret,
+                 receiver.created, run.run_key, run_id, run.name, outbox.facility_id, alert_state, {ALERT}
+             FROM outbox JOIN receiver USING (receiver_key) JOIN tenant ON tenant.tenant_key = outbox.tenant_key
+             LEFT JOIN run ON run.run_key = outbox.run_key LEFT JOIN alert ON alert.alert_key = outbox.alert_key
+             WHERE next_attempt <= ?1 ORDER BY next_attempt, outbox_key LIMIT ?2"
+        );
         let now = self.now.unix_ms();
         let mut taken = Vec::new();
-        for row in sql.query(text, vec![now.into(), self.limit.into()]).await? {
+        for row in sql.query(&text, vec![now.into(), self.limit.into()]).await? {
             let key = row.int(0)?;
             let text = "UPDATE outbox SET next_attempt = ?3 WHERE outbox_key = ?1 AND next_attempt <= ?2";
             let mine = sql.execute(text, vec![key.into(), now.into(), (now + LEASE_MS).into()]).await?;
@@ -253,25 +306,36 @@ impl Op for DueMessages {
 }
 
 async fn message(sql: &mut dyn Sql, row: &SqlRow) -> Result<Message, StoreError> {
-    let facility = row.text(5)?;
-    // What was rejected, or is a code of no product, is nothing to tell; what was not counted changes nothing.
-    let text = "SELECT product_id, expected, coalesce(chosen, counted) FROM review_line
-                WHERE run_key = ?1 AND facility_id = ?2 AND product_id IS NOT NULL
-                    AND coalesce(decision, 'accept') = 'accept' AND coalesce(chosen, counted) IS NOT NULL ORDER BY subject";
-    let found = sql.query(text, vec![row.int(2)?.into(), facility.into()]).await?;
-    let line = |row: &SqlRow| {
-        Ok(MessageRow { product: row.text(0)?.to_owned(), expected: row.maybe_int(1)?, quantity: row.int(2)? })
+    let about = match row.maybe_int(14)? {
+        None => About::Results(results(sql, row).await?),
+        Some(0) => About::Raised(Alert::of(row, 15)?),
+        Some(_) => About::Cleared(Alert::of(row, 15)?),
     };
     Ok(Message {
         key: row.int(0)?,
         id: row.text(1)?.to_owned(),
-        run: row.text(3)?.to_owned(),
-        run_name: row.text(4)?.to_owned(),
+        created: Timestamp::from_unix_ms(row.int(2)?),
+        attempts: row.int(3)?,
+        tenant: row.text(4)?.to_owned(),
+        receiver: receiver(row, 5)?,
+        about,
+    })
+}
+
+async fn results(sql: &mut dyn Sql, row: &SqlRow) -> Result<Results, StoreError> {
+    let facility = row.text(13)?;
+    // What was rejected, or is a code of no product, is nothing to tell; what was not counted changes nothing.
+    let text = "SELECT product_id, expected, coalesce(chosen, counted) FROM review_line
+                WHERE run_key = ?1 AND facility_id = ?2 AND product_id IS NOT NULL
+                    AND coalesce(decision, 'accept') = 'accept' AND coalesce(chosen, counted) IS NOT NULL ORDER BY subject";
+    let found = sql.query(text, vec![row.int(10)?.into(), facility.into()]).await?;
+    let line = |row: &SqlRow| {
+        Ok(MessageRow { product: row.text(0)?.to_owned(), expected: row.maybe_int(1)?, quantity: row.int(2)? })
+    };
+    Ok(Results {
+        run: row.text(11)?.to_owned(),
+        run_name: row.text(12)?.to_owned(),
         facility: facility.to_owned(),
-        approved: Timestamp::from_unix_ms(row.int(6)?),
-        attempts: row.int(7)?,
-        tenant: row.text(8)?.to_owned(),
-        receiver: receiver(row, 9)?,
         lines: found.iter().map(line).collect::<Result<_, StoreError>>()?,
     })
 }
@@ -326,10 +390,12 @@ pub struct Attempted {
     pub id: String,
     /// To whom.
     pub receiver: String,
-    /// The run.
-    pub run: String,
-    /// The store.
-    pub facility: String,
+    /// The run, if it tells of one,
+    pub run: Option<String>,
+    /// and the store.
+    pub facility: Option<String>,
+    /// The number of the alert, if it tells of one.
+    pub alert: Option<i64>,
     /// When it was written.
     pub created: Timestamp,
     /// Attempts.
@@ -342,7 +408,7 @@ pub struct Attempted {
     pub last_error: Option<String>,
 }
 
-/// Lists messages of the caller's stores, newest first.
+/// Lists messages of the caller's stores, newest first; those that tell of alerts are for whoever sees every store.
 #[derive(Clone, Debug)]
 pub struct ListMessages {
     /// Who asks.
@@ -362,8 +428,8 @@ impl Op for ListMessages {
         let stores = in_stores(&self.access, "outbox.facility_id", &mut values);
         let text = format!(
             "SELECT outbox_key, message_id, receiver_id, run_id, outbox.facility_id, outbox.created, attempts, next_attempt,
-                 delivered, last_error
-             FROM outbox JOIN receiver USING (receiver_key) JOIN run USING (run_key)
+                 delivered, last_error, alert_key
+             FROM outbox JOIN receiver USING (receiver_key) LEFT JOIN run ON run.run_key = outbox.run_key
              WHERE outbox.tenant_key = ?1 AND {stores} ORDER BY outbox_key DESC LIMIT ?2"
         );
         let time = |row: &SqlRow, column| Ok::<_, StoreError>(row.maybe_int(column)?.map(Timestamp::from_unix_ms));
@@ -372,8 +438,9 @@ impl Op for ListMessages {
                 key: row.int(0)?,
                 id: row.text(1)?.to_owned(),
                 receiver: row.text(2)?.to_owned(),
-                run: row.text(3)?.to_owned(),
-                facility: row.text(4)?.to_owned(),
+                run: row.maybe_text(3)?.map(str::to_owned),
+                facility: row.maybe_text(4)?.map(str::to_owned),
+                alert: row.maybe_int(10)?,
                 created: Timestamp::from_unix_ms(row.int(5)?),
                 attempts: row.count(6)?,
                 next_attempt: time(row, 7)?,

@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0003_desk.sql"),
     include_str!("../migrations/0004_people.sql"),
     include_str!("../migrations/0005_desk_rare_lines.sql"),
+    include_str!("../migrations/0006_alerts.sql"),
 ];
 
 /// Brings the schema to the newest version; makes an epoch for a new database, and another one for a database that was put

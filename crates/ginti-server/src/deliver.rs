@@ -1,4 +1,4 @@
-//! Tells receivers of approved results: signed, with an idempotency key, again and again until they have taken it.
+//! Tells receivers of approved results and of alerts: signed, with an idempotency key, again and again until they have taken it.
 //!
 //! Where a message may go is chosen by people of a tenant, not by the operator: it goes to addresses on the internet only, checked
 //! when it is set and again when its name is looked up, and follows no redirect.
@@ -10,7 +10,7 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use ginti_desk::{Desk, DueMessages, Message, NoteAttempt, ReceiverKind};
+use ginti_desk::{About, Alert, Desk, DueMessages, Message, NoteAttempt, ReceiverKind, Results};
 use ginti_types::Timestamp;
 use hmac::{Hmac, Mac};
 use reqwest::{
@@ -21,7 +21,7 @@ use reqwest::{
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
-use crate::{Deps, routes::decimal};
+use crate::{Deps, alerts, routes::decimal};
 
 /// Messages taken up at a time.
 const AT_ONCE: i64 = 10;
@@ -57,7 +57,7 @@ pub async fn run(deps: Deps) {
                     message = message.id,
                     receiver = message.receiver.id,
                     error,
-                    "a result was not delivered"
+                    "a message was not delivered"
                 );
             }
             let wait_ms = wait_ms(message.attempts, u64::from_be_bytes(deps.random()));
@@ -80,7 +80,7 @@ fn client(private: bool) -> Option<Client> {
         .dns_resolver(Arc::new(PublicOnly { private }))
         .no_proxy()
         .build();
-    client.inspect_err(|error| tracing::error!(%error, "results cannot be delivered")).ok()
+    client.inspect_err(|error| tracing::error!(%error, "messages cannot be delivered")).ok()
 }
 
 /// Full jitter under a ceiling that doubles.
@@ -116,27 +116,43 @@ async fn send(client: &Client, message: &Message, now: Timestamp, private: bool)
 }
 
 fn body(message: &Message) -> Json {
+    match &message.about {
+        About::Results(results) => results_body(message, results),
+        About::Raised(alert) => alert_body(message, alert, "ginti.alert.raised", None),
+        About::Cleared(alert) => alert_body(message, alert, "ginti.alert.cleared", Some(message.created)),
+    }
+}
+
+fn alert_body(message: &Message, alert: &Alert, kind: &str, cleared: Option<Timestamp>) -> Json {
+    json!({
+        "type": kind, "messageId": message.id, "tenantId": message.tenant, "alertId": alert.id, "kind": alert.kind.as_str(),
+        "subject": alert.subject, "detail": alerts::said(alert), "details": alert.details, "raisedAt": alert.raised,
+        "clearedAt": cleared,
+    })
+}
+
+fn results_body(message: &Message, results: &Results) -> Json {
     let number = |micros: i64| decimal(micros).parse::<serde_json::Number>().map_or(Json::Null, Json::Number);
     let line = |line: &ginti_desk::MessageRow| match message.receiver.kind {
-        ReceiverKind::Webhook => json!({
+        ReceiverKind::Webhook | ReceiverKind::Alerts => json!({
             "productId": line.product, "expectedQuantity": line.expected.map(number), "quantity": number(line.quantity),
         }),
         ReceiverKind::Moqui => json!({
-            "productId": line.product, "facilityId": message.facility, "quantity": number(line.quantity),
+            "productId": line.product, "facilityId": results.facility, "quantity": number(line.quantity),
             "systemQuantityOnHand": line.expected.map(number),
             "quantityOnHandVar": number(line.quantity.saturating_sub(line.expected.unwrap_or(0))),
             "varianceReasonId": "VAR_CYCLE_COUNT",
         }),
     };
-    let lines: Vec<_> = message.lines.iter().map(line).collect();
+    let lines: Vec<_> = results.lines.iter().map(line).collect();
     match message.receiver.kind {
-        ReceiverKind::Webhook => json!({
+        ReceiverKind::Webhook | ReceiverKind::Alerts => json!({
             "type": "ginti.count.approved", "messageId": message.id, "tenantId": message.tenant,
-            "workEffortId": message.run, "workEffortName": message.run_name, "facilityId": message.facility,
-            "approvedAt": message.approved, "items": lines,
+            "workEffortId": results.run, "workEffortName": results.run_name, "facilityId": results.facility,
+            "approvedAt": message.created, "items": lines,
         }),
         ReceiverKind::Moqui => json!({
-            "workEffortId": message.run, "facilityId": message.facility, "effectiveDate": message.approved,
+            "workEffortId": results.run, "facilityId": results.facility, "effectiveDate": message.created,
             "externalId": message.id, "inventoryVariances": lines,
         }),
     }

@@ -81,6 +81,8 @@ pub struct Config {
     pub drain_notice: Duration,
     /// Whether results may be delivered inside the operator's own network, and without TLS.
     pub private_receivers: bool,
+    /// How often somebody looks for what tenants are alerted of.
+    pub alerts_every: Duration,
     /// Where people can sign in besides; none: with a password only.
     pub oidc: Option<OidcConfig>,
     /// A test aid: ends the process between commit and answer.
@@ -97,6 +99,7 @@ impl Default for Config {
             requests_in_flight_max: 1_024,
             drain_notice: Duration::ZERO,
             private_receivers: false,
+            alerts_every: Duration::from_secs(15),
             oidc: None,
             crash: None,
         }

@@ -4,6 +4,7 @@
 //! asks [`auth`] who is calling, `request` what was sent, and the store to do it. Whatever goes wrong on the way comes out
 //! as one [`ProblemResponse`]. The binary `ginti` adds the command line, the listener and the signals.
 
+mod alerts;
 mod assets;
 pub mod auth;
 pub mod catalogue;
@@ -20,6 +21,7 @@ mod routes;
 pub mod schema;
 mod serve;
 
+pub use alerts::run as alerts;
 pub use assets::{AppFiles, app_in, built_app};
 pub use deliver::run as deliver;
 pub use deps::{Clock, Config, CrashAfterCommits, Deps, Entropy, os_entropy, system_clock};

@@ -78,6 +78,9 @@ fn table() -> OpenApiRouter<Deps> {
         // the house
         .routes(routes!(desk::fleet::list)) //                 GET  /maarg/poorti/Devices
         .routes(routes!(desk::fleet::update)) //               PUT  …/{device}
+        .routes(routes!(desk::alerts::rules, desk::alerts::put_rules)) // GET, PUT /maarg/poorti/AlertRules
+        .routes(routes!(desk::alerts::list)) //                GET  /maarg/poorti/Alerts
+        .routes(routes!(desk::alerts::history)) //             GET  /maarg/poorti/FleetHistory
         .routes(routes!(desk::fleet::batch)) //                GET  /maarg/poorti/Batches/{batch}
         .routes(routes!(desk::receivers::list)) //             GET  /maarg/poorti/Receivers
         .routes(routes!(desk::receivers::put, desk::receivers::remove)) // PUT, DELETE …/{receiver}

@@ -24,7 +24,7 @@ async fn reports(world: &World, name: &str, unsent: u64, oldest: i64) {
 }
 
 async fn fleet(world: &World, access: Access) -> Vec<FleetDevice> {
-    world.desk.run(ListFleet { access }).await.unwrap()
+    world.desk.run(ListFleet { access, now: at(NOW_MS) }).await.unwrap()
 }
 
 pub(crate) async fn devices_are_listed_by_what_waits_on_them(world: &World) {

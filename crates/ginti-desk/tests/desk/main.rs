@@ -1,5 +1,6 @@
 //! Everything the desk does, on both databases: each case runs on SQLite and on PostgreSQL.
 
+mod alerting;
 mod deciding;
 mod delivering;
 mod fleet;
@@ -54,6 +55,13 @@ on_both! {
     delivering::a_message_is_taken_up_by_one_server_and_tried_again_later
     delivering::a_removed_receiver_gets_nothing_more
     delivering::what_was_approved_is_told_whatever_comes_late
+    delivering::a_session_approved_by_itself_is_told_as_its_run_is
+    delivering::a_session_beside_others_is_approved_in_its_run
+    alerting::an_incident_is_told_when_it_begins_and_when_it_is_over
+    alerting::each_rule_finds_what_it_is_about
+    alerting::rules_are_the_tenants_own_and_can_be_switched_off
+    alerting::two_servers_that_look_at_once_tell_once
+    alerting::trouble_is_added_up_hour_by_hour
     fleet::devices_are_listed_by_what_waits_on_them
     fleet::a_device_is_asked_once
     fleet::a_batch_is_found_by_its_id

@@ -1,5 +1,6 @@
 //! The manager's side: what `ginti-desk` does, over HTTP. Every route here is for whoever plans and decides.
 
+pub(super) mod alerts;
 pub(super) mod api_tokens;
 pub(super) mod audit;
 pub(super) mod csv_files;
@@ -13,6 +14,7 @@ pub(super) mod receivers;
 pub(super) mod review;
 pub(super) mod rooms;
 pub(super) mod runs;
+pub(super) mod session_approval;
 pub(super) mod stock_file;
 pub(super) mod users;
 

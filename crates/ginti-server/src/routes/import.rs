@@ -1,6 +1,6 @@
 //! `POST /maarg/poorti/InventoryCountImport`: a batch of absolute counts in, a receipt per item out (DESIGN.md section 4).
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use axum::{
     Json,
@@ -9,7 +9,8 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
-use ginti_store::{Import, ImportItem, Imported, Refusal};
+use ginti_desk::{NoteRefusals, run_on};
+use ginti_store::{Access, Import, ImportItem, Imported, Refusal};
 use ginti_types::{
     BatchId, Code, FieldError, Outcome, ParsedBatch, ParsedItem, Problem, Receipt, ReceiptItem,
     limits::BATCH_BYTES_MAX, parse_batch,
@@ -73,6 +74,7 @@ pub(super) async fn import(
     let body = request::read(&headers, body, BATCH_BYTES_MAX).await?;
     let batch = parse_batch(&body)?;
     check_idempotency_key(&headers, batch.batch_id)?;
+    let access = caller.access.clone();
     let imported = deps.store.import(to_import(&deps, caller, &batch)).await?;
     if let (Imported::Stored(_), Some(crash)) = (&imported, &deps.config.crash) {
         crash.committed();
@@ -80,6 +82,7 @@ pub(super) async fn import(
     match imported {
         Imported::Stored(receipt) => {
             note(&batch, &receipt);
+            note_refusals(&deps, access, &batch, &receipt).await;
             answer(&batch, receipt, false)
         }
         Imported::Replayed(receipt) => answer(&batch, receipt, true),
@@ -124,6 +127,27 @@ fn note(batch: &ParsedBatch, receipt: &Receipt) {
     if let Some(oldest) = counted {
         let lag_ms = receipt.server_time.unix_ms().saturating_sub(oldest.unix_ms()).max(0);
         metrics::histogram!("ginti_count_lag_seconds").record(Duration::from_millis(lag_ms.unsigned_abs()));
+    }
+}
+
+/// For whoever looks after the devices. The receipt is true whether this is written down or not.
+async fn note_refusals(deps: &Deps, access: Access, batch: &ParsedBatch, receipt: &Receipt) {
+    let mut codes = BTreeMap::new();
+    for code in receipt.items.iter().filter_map(|item| item.code.clone()) {
+        *codes.entry(code).or_default() += 1;
+    }
+    if codes.is_empty() {
+        return;
+    }
+    let refusals = NoteRefusals {
+        access,
+        session: batch.inventory_count_import_id.clone(),
+        device: batch.device_id.clone(),
+        codes,
+        now: receipt.server_time,
+    };
+    if let Err(error) = run_on(&*deps.store, refusals).await {
+        tracing::warn!(%error, "refused counts could not be noted for the devices' page");
     }
 }
 

@@ -45,9 +45,13 @@ fn describe() {
     metrics::describe_gauge!("ginti_ledger_length", "Entries in the ledger.");
     metrics::describe_gauge!("ginti_devices", "Devices that counted or reported.");
     metrics::describe_gauge!("ginti_devices_unsent", "Devices that said they have counts that have not arrived.");
-    metrics::describe_gauge!("ginti_devices_unsent_for_long", "Of these, those whose oldest has waited for two hours.");
-    metrics::describe_gauge!("ginti_deliveries_waiting", "Approved results on their way to receivers.");
-    metrics::describe_gauge!("ginti_deliveries_dead", "Approved results that wait for a person.");
+    metrics::describe_gauge!(
+        "ginti_devices_unsent_for_long",
+        "Of these, those whose oldest has waited for longer than their tenant's rule allows."
+    );
+    metrics::describe_gauge!("ginti_alerts", "Alerts that last.");
+    metrics::describe_gauge!("ginti_deliveries_waiting", "Messages on their way to receivers.");
+    metrics::describe_gauge!("ginti_deliveries_dead", "Messages to receivers that wait for a person.");
 }
 
 /// Numbers for Prometheus
@@ -83,6 +87,7 @@ async fn look(deps: &Deps) {
         metrics::gauge!("ginti_devices_unsent").set(numbers.unsent as f64);
         metrics::gauge!("ginti_devices_unsent_for_long").set(numbers.unsent_for_long as f64);
         metrics::gauge!("ginti_deliveries_waiting").set(numbers.deliveries_waiting as f64);
+        metrics::gauge!("ginti_alerts").set(numbers.alerts as f64);
         metrics::gauge!("ginti_deliveries_dead").set(numbers.deliveries_dead as f64);
     }
 }

@@ -1,7 +1,7 @@
 //! `PUT …/{id}`: a session is handed in, handed over, opened again; and what is known of the devices that took part.
 
 use axum::{Json, body::Body, extract::State, http::HeaderMap};
-use ginti_desk::{Desk, HasNudges, TakeNudges};
+use ginti_desk::{Desk, HasNudges, NoteRetries, TakeNudges};
 use ginti_store::{
     Access, DeviceReport, DeviceStanding, Reported, SessionDevice, SessionEvent, SessionUpdate, SessionUpdated,
     Statement, User,
@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::{
+    desk::session_approval,
     openapi::SignedInErrors,
     sessions::{SessionAnswerDto, answer, session_id},
 };
@@ -27,6 +28,9 @@ const REPORT_SESSIONS_MAX: usize = 200;
 const DETAILS_BYTES_MAX: usize = 16 * 1_024;
 const REASON_CHARS_MAX: usize = 400;
 const DIGEST_CHARS: usize = 32;
+const RETRIES_MAX: usize = 48;
+const RETRIES_MS_MAX: i64 = 7 * 24 * 60 * 60 * 1_000;
+const RETRIES_MS_AHEAD_MAX: i64 = 60 * 60 * 1_000;
 
 /// What a device says it counted in a session.
 #[derive(Deserialize, ToSchema)]
@@ -166,6 +170,20 @@ pub(super) struct ReportDto {
     details: serde_json::Map<String, serde_json::Value>,
     /// At most 200.
     sessions: Vec<StatedDto>,
+    /// How often it tried deliveries again, in each of its last hours in which it did. At most 48.
+    #[serde(default)]
+    retries: Vec<RetriesDto>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = CourierStatusRetries)]
+pub(super) struct RetriesDto {
+    /// A moment in the hour.
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+    /// 1 to 100,000.
+    count: i64,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -200,7 +218,9 @@ pub(super) struct ReportedDto {
 ///
 /// A session is handed in only if the server has everything that the session's devices say they counted (each says so at
 /// `/maarg/poorti/CourierStatus`, the one that hands in by `manifest`); a lead or manager may override that by name. A
-/// session that was handed in takes no more changes: what arrives later is kept as `late`.
+/// session that was handed in takes no more changes: what arrives later is kept as `late`. `SESSION_APPROVED` approves a session as
+/// its run is approved, receivers are told of it, and contested or late lines must have been decided (or answered for by
+/// `override`); where others count in the same store for the same run, the run is the place to approve them together.
 #[utoipa::path(
     put,
     path = "/maarg/poorti/InventoryCountImport/{inventoryCountImportId}",
@@ -244,6 +264,14 @@ pub(super) async fn update(
         check_digest(&given.digest)?;
         Ok::<_, ProblemResponse>((given.device_id, Manifest { item_count: given.item_count, digest: given.digest }))
     });
+    if given.status_id == Some(SessionStatus::SessionApproved) {
+        if given.assigned_user_login_id.is_some() || stated.is_some() {
+            let detail = "A count is approved by itself: give \"statusId\" alone, or with \"override\".";
+            return Err(ProblemResponse::new(Code::FieldInvalid, detail));
+        }
+        let updated = session_approval::approve(&deps, &caller, &session, reason.as_ref()).await?;
+        return updated_answer(&deps, &caller, &session, updated).await;
+    }
     let update = SessionUpdate {
         status: given.status_id,
         assigned_to: given.assigned_user_login_id.map(|Assignee(user)| user),
@@ -252,8 +280,18 @@ pub(super) async fn update(
         role: caller.role,
         now: deps.now(),
     };
-    match deps.store.update_session(&caller.access, &session, update).await? {
-        SessionUpdated::Done => answer(&deps, &caller, &session).await,
+    let updated = deps.store.update_session(&caller.access, &session, update).await?;
+    updated_answer(&deps, &caller, &session, updated).await
+}
+
+async fn updated_answer(
+    deps: &Deps,
+    caller: &Caller,
+    session: &SessionId,
+    updated: SessionUpdated,
+) -> Answer<Json<SessionAnswerDto>> {
+    match updated {
+        SessionUpdated::Done => answer(deps, caller, session).await,
         SessionUpdated::NotFound => Err(ProblemResponse::no_session()),
         SessionUpdated::RoleNotAllowed => Err(ProblemResponse::new(
             Code::NotAllowed,
@@ -267,7 +305,7 @@ pub(super) async fn update(
             Code::FieldInvalid,
             "There is nobody of that name who may count in this store. Choose one of …/colleagues.",
         )),
-        SessionUpdated::Incomplete(devices) => Err(incomplete(&deps, &caller.access, devices).await?),
+        SessionUpdated::Incomplete(devices) => Err(incomplete(deps, &caller.access, devices).await?),
     }
 }
 
@@ -392,6 +430,7 @@ pub(super) async fn report(
         return Err(ProblemResponse::new(Code::FieldInvalid, detail));
     }
     let now = deps.now();
+    let retries = retries(&given.retries, now)?;
     let stated = |given: StatedDto| {
         check_digest(&given.digest)?;
         let statement = Statement {
@@ -409,6 +448,10 @@ pub(super) async fn report(
         Reported::Taken => {
             let ledger = deps.store.ledger().await?;
             let desk = Desk::new(deps.store.clone());
+            if !retries.is_empty() {
+                let retries = NoteRetries { access: caller.access, device: asked.device.clone(), hours: retries };
+                desk.run(retries).await?;
+            }
             let nudges = if desk.run(HasNudges(asked.clone())).await? { desk.run(asked).await? } else { Vec::new() };
             Ok(Json(ReportedDto { nudges, epoch: ledger.epoch, ledger_seq: ledger.ledger_seq, server_time: now }))
         }
@@ -417,6 +460,16 @@ pub(super) async fn report(
             "This device was blocked by a manager. Its counts stay on the device until it is let in again.",
         )),
     }
+}
+
+/// Hours that the device may mean; what its clock makes up is passed over.
+fn retries(given: &[RetriesDto], now: Timestamp) -> Answer<Vec<(Timestamp, i64)>> {
+    if given.len() > RETRIES_MAX || given.iter().any(|hour| !(1..=100_000).contains(&hour.count)) {
+        let detail = "\"retries\" must hold at most 48 hours, each with a \"count\" of 1 to 100000.";
+        return Err(ProblemResponse::new(Code::FieldInvalid, detail));
+    }
+    let is_near = |at: Timestamp| (-RETRIES_MS_MAX..=RETRIES_MS_AHEAD_MAX).contains(&(at.unix_ms() - now.unix_ms()));
+    Ok(given.iter().filter(|hour| is_near(hour.at)).map(|hour| (hour.at, hour.count)).collect())
 }
 
 fn check_digest(digest: &str) -> Answer<()> {

@@ -1,5 +1,6 @@
 //! The manager's side over HTTP.
 
+mod alerts;
 mod api_tokens;
 mod deciding;
 mod delivery;
@@ -47,15 +48,20 @@ pub(super) async fn planned(world: &World) {
 
 /// The same world with `root`, an admin.
 pub(super) async fn add_admin(world: World) -> World {
+    add_person(&world, "root", ginti_store::Role::Admin, None).await;
+    world
+}
+
+/// Somebody more in acme.
+pub(super) async fn add_person(world: &World, name: &str, role: ginti_store::Role, store: Option<&str>) {
     let acme = ginti_types::TenantId::new(crate::support::ACME).unwrap();
     let user = ginti_store::User {
-        id: ginti_types::UserLoginId::new("root").unwrap(),
+        id: ginti_types::UserLoginId::new(name).unwrap(),
         tenant: acme.clone(),
-        name: "Root".to_owned(),
-        role: ginti_store::Role::Admin,
-        facilities: None,
+        name: format!("Name of {name}"),
+        role,
+        facilities: store.map(|id| vec![ginti_types::FacilityId::new(id).unwrap()]),
     };
     let password_hash = crate::support::PASSWORD_HASH.clone();
     ginti_store::Store::put_user(&*world.store, &acme, ginti_store::NewUser { user, password_hash }).await.unwrap();
-    world
 }

@@ -122,7 +122,12 @@ impl Demo {
         text.push_str(
             "  3. Switch the network off and count on; close the browser and open it again: everything is still there.\n\
              \x20 4. Switch it on: what was saved on the device is confirmed by the server, without another scan.\n\
-             \x20 5. Sign in as counter2 in another browser to count beside, or as rival, who sees none of this.\n\
+             \x20 5. Sign in as counter2 in another browser to count beside, or as rival, who sees none of this.\n",
+        );
+        let _ = write!(
+            text,
+            "\x20 6. The manager's side: sign in as manager and press \"Desk\", or open {url}/desk/runs. Plan a count there, watch it as\n\
+             \x20    it happens, review what came out, and see which device is stuck ({url}/desk/devices).\n\
              \nStop with Ctrl-C. The data and the password stay for the next start.\n",
         );
         text

@@ -5,8 +5,8 @@ use std::{io::Write, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use ginti_server::{
-    Config, CrashAfterCommits, Deps, Drain, OidcConfig, app_in, auth::ApiTokens, auth::Passwords, auth::TokenKeys,
-    built_app, deliver, os_entropy, serve, system_clock,
+    Config, CrashAfterCommits, Deps, Drain, OidcConfig, alerts, app_in, auth::ApiTokens, auth::Passwords,
+    auth::TokenKeys, built_app, deliver, os_entropy, serve, system_clock,
 };
 use ginti_store::Store;
 use tokio::{net::TcpListener, signal};
@@ -119,6 +119,7 @@ pub(crate) async fn run(arguments: ServeArguments) -> Result<()> {
     let _ = stdout.flush();
     tracing::info!(url, "listening");
     tokio::spawn(deliver(deps.clone()));
+    tokio::spawn(alerts(deps.clone()));
     serve(listener, deps, stop).await.context("the server ended with an error")
 }
 

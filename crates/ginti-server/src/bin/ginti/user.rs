@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Read};
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, Subcommand, ValueEnum};
+use ginti_desk::TOKEN_USER_PREFIX;
 use ginti_server::auth::hash_password;
 use ginti_store::{NewUser, Role, Store, StoreError, User};
 use ginti_types::{FacilityId, TenantId, UserLoginId};
@@ -168,7 +169,11 @@ fn tenant_id(text: &str) -> Result<TenantId> {
 }
 
 fn user_id(text: &str) -> Result<UserLoginId> {
-    UserLoginId::new(text).map_err(|error| anyhow!("the sign-in name {error}"))
+    let id = UserLoginId::new(text).map_err(|error| anyhow!("the sign-in name {error}"))?;
+    if id.as_str().starts_with(TOKEN_USER_PREFIX) {
+        bail!("names that begin with \"{TOKEN_USER_PREFIX}\" are for programs (API tokens); choose another one");
+    }
+    Ok(id)
 }
 
 /// Never from the command line: other users of the machine can read that.

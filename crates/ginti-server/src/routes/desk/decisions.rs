@@ -234,7 +234,7 @@ pub(crate) async fn approve(
                 Code::StatusNotAllowed,
                 "There is nothing here that is handed in and not approved.",
             )),
-            Approval::Blocked(blocking) => Err(blocked(blocking)),
+            Approval::Blocked(blocking) => Err(blocked(&id, blocking)),
             Approval::Stale => {
                 refresh(&deps, &caller, &id).await?;
                 continue;
@@ -243,7 +243,7 @@ pub(crate) async fn approve(
     }
 }
 
-fn blocked(blocking: Blocking) -> ProblemResponse {
+pub(super) fn blocked(run: &str, blocking: Blocking) -> ProblemResponse {
     let Blocking { sessions_open, undecided, recounts } = blocking;
     if sessions_open > 0 {
         let detail =
@@ -251,8 +251,8 @@ fn blocked(blocking: Blocking) -> ProblemResponse {
         return ProblemResponse::new(Code::StatusNotAllowed, detail);
     }
     let detail = format!(
-        "{undecided} contested or late lines are undecided, and {recounts} are to be counted again. Decide on them, or give a \
-         \"reason\" to take them as they stand."
+        "{undecided} contested or late lines are undecided, and {recounts} are to be counted again. Decide on them in the review of \
+         the run \"{run}\", or give a \"reason\" to take them as they stand."
     );
     ProblemResponse::new(Code::StatusNotAllowed, detail)
 }

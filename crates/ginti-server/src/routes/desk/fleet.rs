@@ -1,7 +1,9 @@
 //! The devices.
 
 use axum::{Json, extract::State, http::StatusCode};
-use ginti_desk::{FindBatch, FleetDevice, ListFleet, Nudge, NudgeDevice, RevokeDevice, UNSENT_ALERT_MS};
+use ginti_desk::{
+    AlertKind, AlertRule, FindBatch, FleetDevice, ListAlertRules, ListFleet, Nudge, NudgeDevice, RevokeDevice,
+};
 use ginti_types::{BatchId, Code, DeviceId, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -36,19 +38,29 @@ pub(crate) struct DeviceDto {
     unsent_count: u64,
     #[schema(value_type = Option<String>, format = DateTime)]
     oldest_unsent_at: Option<Timestamp>,
+    /// Why counts of it were refused last, if it has not said since that all is well.
+    #[schema(example = "clock-skew")]
+    refused_code: Option<String>,
     /// What it is asked to do at its next contact.
     nudges: Vec<String>,
-    /// `unsent-for-long`: it has counts that have not arrived for two hours. `revoked-with-unsent`: it is shut out and has some.
+    /// What your company's rules say of it (see `/maarg/poorti/AlertRules`): `unsent-for-long`, `silent-with-unsent`,
+    /// `counts-refused`. `revoked-with-unsent`: it is shut out and has counts that have not arrived.
     alerts: Vec<&'static str>,
 }
 
 impl DeviceDto {
-    fn of(device: FleetDevice, now: Timestamp) -> Self {
-        let is_old = device.oldest_unsent.is_some_and(|oldest| now.unix_ms() - oldest.unix_ms() >= UNSENT_ALERT_MS);
-        let mut alerts = Vec::new();
-        if is_old {
-            alerts.push("unsent-for-long");
-        }
+    fn of(device: FleetDevice, rules: &[AlertRule], now: Timestamp) -> Self {
+        let holds = |rule: &&AlertRule| {
+            let since = match rule.kind {
+                AlertKind::UnsentForLong => device.oldest_unsent.filter(|_| device.unsent > 0),
+                AlertKind::SilentWithUnsent => (device.unsent > 0).then_some(device.last_seen),
+                AlertKind::CountsRefused => device.refused.as_ref().map(|_| now),
+                AlertKind::DeliveryDead => None,
+            };
+            let waited = since.map(|since| now.unix_ms() - since.unix_ms());
+            rule.is_active && waited.is_some_and(|waited| waited >= rule.after_ms.unwrap_or(0))
+        };
+        let mut alerts: Vec<_> = rules.iter().filter(holds).map(|rule| rule.kind.as_str()).collect();
         if device.is_revoked && device.unsent > 0 {
             alerts.push("revoked-with-unsent");
         }
@@ -62,6 +74,7 @@ impl DeviceDto {
             details: device.details,
             unsent_count: device.unsent,
             oldest_unsent_at: device.oldest_unsent,
+            refused_code: device.refused,
             nudges: device.nudges,
             alerts,
         }
@@ -99,8 +112,9 @@ pub(crate) struct UpdateDto {
 )]
 pub(crate) async fn list(State(deps): State<Deps>, Manager(caller): Manager) -> Answer<Json<DevicesDto>> {
     let now = deps.now();
-    let devices = run(&deps, ListFleet { access: caller.access }).await?;
-    let items = devices.into_iter().map(|device| DeviceDto::of(device, now)).collect();
+    let rules = run(&deps, ListAlertRules { access: caller.access.clone() }).await?;
+    let devices = run(&deps, ListFleet { access: caller.access, now }).await?;
+    let items = devices.into_iter().map(|device| DeviceDto::of(device, &rules, now)).collect();
     Ok(Json(DevicesDto { items, server_time: now }))
 }
 

@@ -1,4 +1,4 @@
-//! Who is told of approved results, and what became of each message.
+//! Who is told of approved results and of alerts, and what became of each message.
 
 use axum::{Json, extract::State, http::StatusCode};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -26,7 +26,8 @@ use crate::{
 #[schema(as = Receiver)]
 pub(crate) struct ReceiverDto {
     receiver_id: String,
-    /// `webhook` (Ginti's JSON) or `moqui` (as a Moqui/HotWax inventory import takes it).
+    /// `webhook` (results in Ginti's JSON), `moqui` (results as a Moqui/HotWax inventory import takes them) or `alerts` (alerts
+    /// instead of results, in Ginti's JSON).
     kind: &'static str,
     url: String,
     #[schema(value_type = String, format = DateTime)]
@@ -55,7 +56,8 @@ pub(crate) struct ReceiversDto {
 #[serde(deny_unknown_fields)]
 #[schema(as = NewReceiver)]
 pub(crate) struct NewReceiverDto {
-    /// `webhook` or `moqui`.
+    /// `webhook`, `moqui` or `alerts`.
+    #[schema(example = "alerts")]
     kind: String,
     /// `https://…`; an address on the internet.
     #[schema(max_length = 500)]
@@ -81,8 +83,11 @@ pub(crate) struct MessageDto {
     /// The same with every attempt.
     idempotency_key: String,
     receiver_id: String,
-    work_effort_id: String,
-    facility_id: String,
+    /// The run it tells of; null if it tells of an alert.
+    work_effort_id: Option<String>,
+    facility_id: Option<String>,
+    /// The alert it tells of; null if it tells of results.
+    alert_id: Option<i64>,
     #[schema(value_type = String, format = DateTime)]
     created_date: Timestamp,
     attempts: u64,
@@ -109,6 +114,7 @@ impl From<Attempted> for MessageDto {
             receiver_id: message.receiver,
             work_effort_id: message.run,
             facility_id: message.facility,
+            alert_id: message.alert,
             created_date: message.created,
             attempts: message.attempts,
             next_attempt_at: message.next_attempt,
@@ -132,7 +138,7 @@ pub(crate) struct MessagesQuery {
     limit: Option<usize>,
 }
 
-/// Who is told of approved results
+/// Who is told of approved results, and of alerts
 #[utoipa::path(
     get,
     path = "/maarg/poorti/Receivers",
@@ -146,7 +152,7 @@ pub(crate) async fn list(State(deps): State<Deps>, Manager(caller): Manager) -> 
     Ok(Json(ReceiversDto { items: receivers.into_iter().map(ReceiverDto::from).collect() }))
 }
 
-/// Tell somebody of approved results from now on
+/// Tell somebody of approved results, or of alerts, from now on
 ///
 /// The answer holds a fresh key, which is not told again.
 #[utoipa::path(
@@ -167,7 +173,7 @@ pub(crate) async fn put(
 ) -> Answer<Json<SecretDto>> {
     let id = text("receiverId", &id, 40)?;
     let kind = ReceiverKind::from_name(&given.kind)
-        .ok_or_else(|| ProblemResponse::new(Code::FieldInvalid, "\"kind\" must be webhook or moqui."))?;
+        .ok_or_else(|| ProblemResponse::new(Code::FieldInvalid, "\"kind\" must be webhook, moqui or alerts."))?;
     let url = text("url", &given.url, 500)?;
     deliver::check_url(&url, deps.config.private_receivers)
         .map_err(|why| ProblemResponse::new(Code::FieldInvalid, why))?;
@@ -204,7 +210,7 @@ pub(crate) async fn remove(
     operation_id = "listOutbox",
     tag = "downstream",
     params(MessagesQuery),
-    responses((status = 200, body = MessagesDto, description = "Of your stores."), ManagerErrors),
+    responses((status = 200, body = MessagesDto, description = "Of your stores; those that tell of alerts, if you manage every store."), ManagerErrors),
     security(("bearer" = []))
 )]
 pub(crate) async fn messages(

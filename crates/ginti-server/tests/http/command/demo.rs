@@ -55,6 +55,7 @@ fn a_stranger_learns_how_to_sign_in_and_what_to_scan() {
     for user in ["counter2", "manager", "admin", "rival"] {
         assert!(said.contains(&format!("\n  {user} ")), "{said}");
     }
+    assert!(said.contains("sign in as manager") && said.contains(&format!("http://{address}/desk/runs")), "{said}");
 
     // A restart finds the same data and the same password.
     let again = start(folder.path(), None, &[]);

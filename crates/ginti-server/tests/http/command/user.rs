@@ -47,10 +47,11 @@ fn what_cannot_be_done_is_a_sentence_and_a_failure() {
     assert!(run(ginti(folder.path(), &other), "x").status.success());
 
     let forty_one = "x".repeat(41);
-    let cases: [(&[&str], &str, &str); 7] = [
+    let cases: [(&[&str], &str, &str); 8] = [
         (&add("ann", "nowhere"), "x", "does not exist (a tenant is added with --tenant-name)"),
         (&add("ann", "other"), "x", "the sign-in name ann is taken by a user of another tenant"),
         (&add("cat", "acme"), "", "The password is empty"),
+        (&add("token:erp", "acme"), "x", "names that begin with \"token:\" are for programs"),
         (&["user", "password", "nobody"], "x", "there is no user nobody"),
         (&["user", "password", &forty_one], "x", "the sign-in name has 41 characters; at most 40 are allowed"),
         (

@@ -125,3 +125,41 @@ async fn a_receiver_inside_the_network_is_refused_unless_the_operator_allows_it(
     assert_eq!(ask(&strict, "DELETE", "root", &format!("{RECEIVERS}/x"), None).await.status, 204);
     ask(&strict, "DELETE", "root", &format!("{RECEIVERS}/x"), None).await.problem("not-found");
 }
+
+#[tokio::test]
+async fn a_session_approved_by_itself_is_told_too_or_it_is_said_where_to_approve_it() {
+    let world = with_admin().await;
+    let put = json!({ "kind": "webhook", "url": "http://127.0.0.1:9/" });
+    ask(&world, "PUT", "root", &format!("{RECEIVERS}/erp"), Some(&put)).await.ok();
+    let update = async |id: &str, user: &str, body: Value| {
+        ask(&world, "PUT", user, &format!("/maarg/poorti/InventoryCountImport/{id}"), Some(&body)).await
+    };
+    let (submitted, approved) = (json!({ "statusId": "SESSION_SUBMITTED" }), json!({ "statusId": "SESSION_APPROVED" }));
+    // One that was made before there were runs.
+    world.import("counter", &crate::support::batch(1, &json!([crate::support::count("a", 12, 1)]))).await.ok();
+    update("M1", "manager", approved.clone()).await.problem("status-not-allowed");
+    update("M1", "counter", submitted.clone()).await.ok();
+    update("M1", "counter", approved.clone()).await.problem("not-allowed");
+    let both = json!({ "statusId": "SESSION_APPROVED", "assignedUserLoginId": null });
+    update("M1", "manager", both).await.problem("field-invalid");
+    assert_eq!(update("M1", "manager", approved.clone()).await.ok()["statusId"], "SESSION_APPROVED");
+    update("M1", "manager", approved.clone()).await.ok();
+    let outbox = world.read("manager", "/maarg/poorti/Outbox").await.ok();
+    let messages = outbox["items"].as_array().unwrap();
+    assert_eq!(messages.len(), 1, "{outbox}");
+    assert_eq!((&messages[0]["workEffortId"], &messages[0]["facilityId"]), (&json!("M1"), &json!("STORE_1")));
+
+    planned(&world).await;
+    let session = json!({ "inventoryCountImportId": "S2", "countImportName": "Aisle 4", "facilityId": "STORE_1", "purposeType": "HARD_COUNT" });
+    let made = super::post(&world, &format!("{RUN}/R1/sessions"), &json!({ "sessions": [session] })).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    for id in ["S1", "S2"] {
+        update(id, "counter", submitted.clone()).await.ok();
+    }
+    let refused = update("S1", "manager", approved.clone()).await.problem("status-not-allowed");
+    assert!(refused.detail.contains("/maarg/poorti/InventoryCountRun/R1/approval"), "{}", refused.detail);
+    assert_eq!(update("S2", "manager", json!({ "statusId": "SESSION_VOIDED" })).await.status, 200);
+    update("S1", "manager", approved).await.ok();
+    let outbox = world.read("manager", "/maarg/poorti/Outbox").await.ok();
+    assert_eq!(outbox["items"].as_array().unwrap().len(), 2, "{outbox}");
+}
