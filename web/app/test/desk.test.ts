@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { events } from '../src/desk/api'
 import { errorsAsCsv } from '../src/desk/csv'
-import { duration, signed } from '../src/desk/words'
+import { alertText, duration, refusalText, signed } from '../src/desk/words'
 
 describe('a stream of events', () => {
   it('is read whole, however it is cut', async () => {
@@ -30,5 +30,16 @@ describe('words', () => {
   it('tell times and differences', () => {
     expect([duration(null), duration(250), duration(2_500), duration(120_000), duration(5_400_000)]).toEqual(['–', '250 ms', '2.5 s', '2 min', '1.5 h'])
     expect([signed(2), signed(-1.5), signed(0)]).toEqual(['+2', '-1.5', '0'])
+  })
+
+  it('say what an alert is about, by the person rather than the device', () => {
+    const alert = { alertId: 1, subject: 'd-1', raisedAt: '2026-11-22T09:00:00.000Z', clearedAt: null }
+    const people = { asha: 'Asha Counter' }
+    const details = { userLoginId: 'asha', unsentCount: 3, oldestUnsentAt: null }
+    expect(alertText({ ...alert, kind: 'unsent-for-long', details }, people)).toBe('Asha Counter: 3 counts have not arrived, the oldest from never.')
+    expect(alertText({ ...alert, kind: 'unsent-for-long', details: { unsentCount: 1 } }, people)).toContain('d-1: 1 count has not arrived')
+    expect(alertText({ ...alert, kind: 'counts-refused', details: { ...details, code: 'clock-skew' } }, people)).toContain('clock is ahead')
+    expect(alertText({ ...alert, kind: 'delivery-dead', subject: 'erp', details: { messages: 2 } }, people)).toContain('erp: 2 messages')
+    expect(refusalText('quantity-negative')).toBe('quantity-negative')
   })
 })

@@ -17,7 +17,7 @@ const DESK_KEYS = Object.keys(deskEn) as DeskKey[]
 /** Names, signs, and words that are the same in two languages. */
 const SAME: RegExp[] = [/^app\.name$/, /^journal\.(add|subtract|change|who)$/, /^count\.elsewhereBy$/, /^device\.vibration$/, /^(live|review\.by|duration\.\w+|plan\.name|people\.name)$/]
 /** Keys that are put together from a prefix and a value. */
-const BUILT = ['error.', 'truth.', 'device.', 'role.', 'review.decided.', 'review.sort.', 'duration.']
+const BUILT = ['error.', 'truth.', 'device.', 'role.', 'review.decided.', 'review.sort.', 'duration.', 'rule.', 'alert.', 'why.']
 const SOURCE = new URL('../src', import.meta.url).pathname
 
 const placeholders = (text: string) => [...new Set(text.match(/\{\w+\}/g) ?? [])].sort()

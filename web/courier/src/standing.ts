@@ -10,6 +10,9 @@ const COURIER_STATUS = '/maarg/poorti/CourierStatus'
 /** Between two reports that nobody asked for. */
 const EVERY_MS = 30_000
 const SESSIONS_MAX = 200
+/** How far back retries are told; the server knows those before. */
+const RETRIES_MS = 24 * 3_600_000
+const HOUR_MS = 3_600_000
 
 /** What the app knows of itself. */
 export type Details = Record<string, string | number | boolean | null>
@@ -141,8 +144,22 @@ export class Standing {
       lastErrorDetail: courier?.lastError?.detail ?? null,
       lastErrorAt: asText(courier?.lastError?.at ?? null),
     }
-    const answer = await this.requests.send<{ nudges?: string[] }>('POST', COURIER_STATUS, { deviceId: device.deviceId, details, sessions: sessions.slice(0, SESSIONS_MAX) })
+    const retries = await this.retries()
+    const body = { deviceId: device.deviceId, details, sessions: sessions.slice(0, SESSIONS_MAX), ...(retries.length > 0 ? { retries } : {}) }
+    const answer = await this.requests.send<{ nudges?: string[] }>('POST', COURIER_STATUS, body)
     for (const nudge of answer.nudges ?? []) this.nudged(nudge)
+  }
+
+  /** How often deliveries were tried again, by the hour they were made in, as far as they are kept. */
+  private async retries(): Promise<{ at: string; count: number }[]> {
+    const since = Math.floor((Date.now() - RETRIES_MS) / HOUR_MS) * HOUR_MS
+    const recent = await withReopen(this.database, () => this.database.deliveries.where('createdAt').above(since).toArray())
+    const hours = new Map<number, number>()
+    for (const { createdAt, attempts } of recent) {
+      const hour = Math.floor(createdAt / HOUR_MS) * HOUR_MS
+      if (attempts > 1) hours.set(hour, (hours.get(hour) ?? 0) + attempts - 1)
+    }
+    return [...hours].map(([hour, count]) => ({ at: new Date(hour).toISOString(), count }))
   }
 
   private async state(inventoryCountImportId: string) {

@@ -90,8 +90,32 @@ export interface Device {
   details: Record<string, unknown> | null
   unsentCount: number
   oldestUnsentAt: string | null
+  refusedCode: string | null
   nudges: string[]
   alerts: string[]
+}
+
+export type AlertKind = 'unsent-for-long' | 'silent-with-unsent' | 'counts-refused' | 'delivery-dead'
+
+export interface AlertRule {
+  kind: AlertKind
+  isActive: boolean
+  afterSeconds: number | null
+}
+
+export interface Alert {
+  alertId: number
+  kind: AlertKind
+  subject: string
+  details: Record<string, unknown>
+  raisedAt: string
+  clearedAt: string | null
+}
+
+export interface TroubleHour {
+  at: string
+  retries: number
+  refusals: Record<string, number>
 }
 
 export interface Person {
@@ -133,8 +157,9 @@ export interface Receiver {
 export interface OutboxMessage {
   messageId: number
   receiverId: string
-  workEffortId: string
-  facilityId: string
+  workEffortId: string | null
+  facilityId: string | null
+  alertId: number | null
   createdDate: string
   attempts: number
   lastError: string | null

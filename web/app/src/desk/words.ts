@@ -2,8 +2,9 @@
 
 import { FetchError } from '@ginti/courier/page'
 import { language, numberText, problemText } from '../i18n'
-import { d } from '../i18n/desk'
+import { d, hasDesk, type DeskKey } from '../i18n/desk'
 import { momentText } from '../model/words'
+import type { Alert } from './types'
 
 /** What went wrong, for a person. */
 export function troubleText(error: unknown): string {
@@ -31,6 +32,31 @@ export function duration(ms: number | null): string {
 
 export function when(at: string | null): string {
   return at ? momentText(new Date(at)) : d('never')
+}
+
+/** Why counts were refused, as far as a manager can act on it; else the code that integrators know. */
+export function refusalText(code: string): string {
+  const key = `why.${code}`
+  return hasDesk(key) ? d(key) : code
+}
+
+/** What an alert is about, in a sentence. */
+export function alertText({ kind, subject, details }: Alert, people: Record<string, string>): string {
+  const text = (member: string) => (typeof details[member] === 'string' ? details[member] : null)
+  const number = (member: string) => (typeof details[member] === 'number' ? details[member] : 0)
+  const person = text('userLoginId')
+  const name = person ? (people[person] ?? person) : subject
+  const key: DeskKey = `alert.${kind}`
+  switch (kind) {
+    case 'unsent-for-long':
+      return d(key, { name, n: number('unsentCount'), when: when(text('oldestUnsentAt')) })
+    case 'silent-with-unsent':
+      return d(key, { name, n: number('unsentCount'), when: when(text('lastSeenAt')) })
+    case 'counts-refused':
+      return d(key, { name, why: refusalText(text('code') ?? '') })
+    case 'delivery-dead':
+      return d(key, { name: subject, n: number('messages') })
+  }
 }
 
 export function runStatus(statusId: string): string {

@@ -25,6 +25,11 @@ watch(
   { immediate: true },
 )
 
+/** Whether there is such a text: for keys that are put together from what the server says. */
+export function hasDesk(key: string): key is DeskKey {
+  return key in en
+}
+
 /** The text of that key. A value `n` chooses between its forms. */
 export function d(key: DeskKey, values: Values = {}): string {
   return say(messages.value[key], values)
