@@ -288,7 +288,7 @@ async fn a_stuck_device_is_seen_asked_and_shut_out_and_people_are_changed() -> R
     .await?;
     let id = hers.id().await?;
     let mut desk = manager(&world, "admin", "/desk/devices").await?;
-    says(&desk, &format!("device-{id}"), "counter").await?;
+    says(&desk, &format!("device-{id}"), "Asha Counter").await?;
     pictures(&desk, "desk-devices").await?;
     desk.browser().show_as(ginti_e2e::DESKTOP, false).await?;
     let ask = "document.querySelector(`[data-testid=\"device-${args[0]}\"] [data-testid=\"nudge-sign-in\"]`).click();";
@@ -365,5 +365,143 @@ async fn a_stuck_device_is_seen_asked_and_shut_out_and_people_are_changed() -> R
     pictures(&desk, "desk-outbox").await?;
 
     hers.close().await?;
+    desk.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_count_that_came_after_its_session_was_handed_in_is_taken_in_the_review() -> Result<()> {
+    let mut world = World::new(ServerOptions::default()).await?;
+    let api = world.api().await?;
+    let codes = api.barcodes().await?;
+    let (product, code) = &codes[0];
+    api.post(RUNS, &json!({ "workEffortId": "R1", "workEffortName": "Late" })).await?;
+    let facility = api.get("/maarg/poorti/InventoryCountImport").await?["items"][0]["facilityId"].clone();
+    let session = json!({
+        "inventoryCountImportId": "L1", "countImportName": "Shelf by the door", "facilityId": facility,
+        "purposeType": "DIRECTED_COUNT", "productIds": [product], "assignedUserLoginId": "counter"
+    });
+    api.post(&format!("{RUNS}/R1/sessions"), &json!({ "sessions": [session] })).await?;
+    let mut hers = world.device("hers").await?;
+    hers.begin("counter", "L1").await?;
+    hers.scan(code).await?;
+    hers.scan(code).await?;
+    hers.press("send-now").await?;
+    eventually("it is confirmed", || async {
+        let rows = hers.rows("L1").await?;
+        Ok((!rows.is_empty() && rows.values().all(|row| row.truth == "confirmed" && row.quantity == 2.0)).then_some(()))
+    })
+    .await?;
+    // One more where there is no network, and the phone goes into a pocket.
+    hers.emulate_network(false).await?;
+    world.link.down().await;
+    hers.scan(code).await?;
+    ginti_e2e::counted(&hers, "L1", &[(product.clone(), 3.0)].into()).await?;
+    hers.close().await?;
+    world.link.up().await?;
+
+    // The manager hands it in without her, and sees two.
+    let submit = json!({ "statusId": "SESSION_SUBMITTED", "override": { "reason": "her shift is over" } });
+    api.put(&format!("{COUNTS}/L1"), &submit).await?;
+    let mut desk = manager(&world, "manager", "/desk/runs/R1").await?;
+    desk.press("tab-review").await?;
+    says(&desk, &format!("line-{product}"), "2").await?;
+    hers.reopen("/sessions").await?;
+    let line = async || {
+        let lines = api.get(&format!("{RUNS}/R1/review?sort=subject")).await?;
+        let items = lines["items"].as_array().context("no lines")?;
+        Ok::<_, anyhow::Error>(items.iter().find(|line| line["subject"] == product.as_str()).cloned())
+    };
+    eventually("her third one has come late", || async {
+        Ok(line().await?.filter(|line| line["lateCount"] == 1 && line["countedQuantity"] == 2))
+    })
+    .await?;
+    desk.press("tab-progress").await?;
+    desk.press("tab-review").await?;
+    says(&desk, &format!("line-{product}"), "Late").await?;
+    pictures(&desk, "desk-late").await?;
+    desk.browser().show_as(ginti_e2e::DESKTOP, false).await?;
+    desk.press("approve").await?;
+    says(&desk, "review-trouble", "undecided").await?;
+    desk.press(&format!("open-{product}")).await?;
+    says(&desk, "story", "late, not applied").await?;
+    says(&desk, "take-late", "3").await?;
+    pictures(&desk, "desk-late-line").await?;
+    desk.browser().show_as(ginti_e2e::DESKTOP, false).await?;
+    desk.press("take-late").await?;
+    says(&desk, &format!("decision-{product}"), "Accepted").await?;
+    eventually("the sheet is gone", || async { Ok((!desk.shows("line-sheet").await?).then_some(())) }).await?;
+    desk.press("approve").await?;
+    says(&desk, "review-said", "Approved: 1 session").await?;
+    let line = line().await?.context("no line")?;
+    ensure!(line["chosenQuantity"] == 3 && line["decision"] == "accept", "{line}");
+    hers.close().await?;
+    desk.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_is_seen_and_clears_its_rule_is_changed_and_what_went_wrong_is_plotted() -> Result<()> {
+    const ALERTS: &str = "/maarg/poorti/Alerts";
+    let world = World::new(ServerOptions::default()).await?;
+    let api = world.api().await?;
+    let counter = Api::sign_in(world.link.origin(), "counter").await?;
+    let now = api.get("/maarg/poorti/FleetHistory?hours=1").await?["serverTime"].clone();
+    let report = |unsent: u64| {
+        let session = json!({
+            "inventoryCountImportId": HARD, "itemCount": 3, "digest": "0".repeat(32), "unsentCount": unsent,
+            "oldestUnsentAt": (unsent > 0).then_some("2026-01-05T08:00:00.000Z")
+        });
+        json!({ "deviceId": "a-phone", "sessions": [session], "retries": [{ "at": now, "count": 6 }] })
+    };
+    counter.post("/maarg/poorti/CourierStatus", &report(3)).await?;
+    let batch = json!({
+        "batchId": uuid_of("a-phone", "refused"), "deviceId": "a-phone", "inventoryCountImportId": HARD,
+        "items": [{ "importItemSeqId": "x", "productId": "none", "quantity": -1, "revision": 1 }]
+    });
+    ensure!(counter.post(COUNTS, &batch).await.is_err(), "nobody can count less than nothing");
+    let open = async |number: usize| {
+        eventually(&format!("{number} alerts last"), || async {
+            let alerts = api.get(ALERTS).await?;
+            let lasting =
+                alerts["items"].as_array().context("no alerts")?.iter().filter(|one| one["clearedAt"].is_null());
+            Ok((lasting.count() == number).then_some(()))
+        })
+        .await
+    };
+    open(2).await?;
+    let mut desk = manager(&world, "admin", "/desk/devices").await?;
+    says(&desk, "alert-unsent-for-long", "Asha Counter: 3 counts have not arrived").await?;
+    says(&desk, "alert-counts-refused", "quantity-negative").await?;
+    says(&desk, "device-a-phone", "Counts have waited since").await?;
+    says(&desk, "retries", "6 times in two days").await?;
+    says(&desk, "refused-quantity-negative", "1 count in two days").await?;
+    pictures(&desk, "desk-alerts").await?;
+    desk.browser().show_as(ginti_e2e::DESKTOP, false).await?;
+    let scroll = "const part = document.querySelector(`[data-testid=\"${args[0]}\"]`);
+         part.open = true;
+         part.scrollIntoView();";
+    desk.browser().run(scroll, vec![json!("trouble-table")]).await?;
+    says(&desk, "trouble-table", "quantity-negative").await?;
+    pictures(&desk, "desk-trouble").await?;
+    desk.browser().show_as(ginti_e2e::DESKTOP, false).await?;
+
+    desk.press("alert-rules").await?;
+    choose(&desk, "after-unsent-for-long", "3600").await?;
+    desk.press("rule-counts-refused").await?;
+    pictures(&desk, "desk-rules").await?;
+    desk.browser().show_as(ginti_e2e::DESKTOP, false).await?;
+    desk.press("save-rules").await?;
+    eventually("the rules are set", || async {
+        let rules = api.get("/maarg/poorti/AlertRules").await?;
+        let is_set = rules["items"][0]["afterSeconds"] == 3600 && rules["items"][2]["isActive"] == false;
+        Ok(is_set.then_some(()))
+    })
+    .await?;
+    open(1).await?;
+    counter.post("/maarg/poorti/CourierStatus", &report(0)).await?;
+    open(0).await?;
+    says(&desk, "no-alerts", "Nothing needs you now").await?;
+    says(&desk, "device-a-phone", "Everything has arrived").await?;
+    desk.press("nav.log").await?;
+    says(&desk, "log", "alert-rule-put").await?;
     desk.close().await
 }

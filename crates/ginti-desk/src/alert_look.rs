@@ -13,13 +13,16 @@ use crate::{AlertKind, Op, outbox};
 /// So long a refusal is an alert of a device that never reports: nobody will ever say that all is well.
 const REFUSED_MS: i64 = 24 * 60 * 60 * 1_000;
 
-/// How a device's session stands after a refusal (`refused`, at ?1): still refused.
+/// Whether counts that were refused (a row of `refused`) still are: by what the device said since of the session, or by its having
+/// said nothing of it any more.
 pub(crate) fn still_refused(now: &str) -> String {
     format!(
-        "coalesce((SELECT CASE WHEN stated > refused.refused_at THEN unsent ELSE NULL END FROM statement
-             WHERE statement.session_key = refused.session_key AND statement.device_key = refused.device_key),
-             CASE WHEN EXISTS (SELECT 1 FROM device_report WHERE device_report.device_key = refused.device_key)
-                 OR refused.refused_at > {now} - {REFUSED_MS} THEN 1 ELSE 0 END) > 0"
+        "coalesce(
+             (SELECT CASE WHEN stated > refused.refused_at THEN unsent ELSE NULL END FROM statement
+                 WHERE statement.session_key = refused.session_key AND statement.device_key = refused.device_key),
+             (SELECT CASE WHEN reported_at > refused.refused_at THEN 0 ELSE 1 END FROM device_report AS last_report
+                 WHERE last_report.device_key = refused.device_key),
+             CASE WHEN refused.refused_at > {now} - {REFUSED_MS} THEN 1 ELSE 0 END) > 0"
     )
 }
 

@@ -116,8 +116,18 @@ pub(crate) async fn each_rule_finds_what_it_is_about(world: &World) {
     assert_eq!(look(world, NOW_MS + 1).await, (0, 0), "it still has what was refused");
     reports(world, "refused", (0, 0), NOW_MS + 2).await;
     assert_eq!(look(world, NOW_MS + 2).await, (0, 1), "it has been sent again, or given up");
-    let later = NOW_MS + 8 * HOUR_MS;
-    assert_eq!(look(world, later).await, (2, 0));
+    world.desk.run(refuse("refused", NOW_MS + 3)).await.unwrap();
+    assert_eq!(look(world, NOW_MS + 3).await, (1, 0));
+    let nothing =
+        DeviceReport { device: device("refused"), now: at(NOW_MS + 4), details: "{}".to_owned(), sessions: Vec::new() };
+    world.store.report_device(&ann(), nothing).await.unwrap();
+    assert_eq!(look(world, NOW_MS + 4).await, (0, 1), "it has nothing of that session any more");
+    world.count("S1", "program", "ann", 1, &[("9", "p1", 1, None)]).await;
+    world.desk.run(refuse("program", NOW_MS + 5)).await.unwrap();
+    assert_eq!(look(world, NOW_MS + 5).await, (1, 0));
+    assert_eq!(look(world, NOW_MS + 5 + 24 * HOUR_MS).await, (2, 1), "nobody ever says that all is well");
+    let later = NOW_MS + 25 * HOUR_MS;
+    assert_eq!(look(world, later).await, (0, 0));
     let silent = |kind| (kind, "silent".to_owned());
     assert_eq!(open(world).await, [silent(AlertKind::UnsentForLong), silent(AlertKind::SilentWithUnsent)]);
 

@@ -155,6 +155,7 @@ export const de: DeskMessages = {
   'alerts.span': '{from} bis {to}',
   'alerts.rules': 'Wovor gewarnt wird',
   'alerts.hint': 'Es wird hier gezeigt, und Empfänger von Warnungen (unter Zustellungen hinzufügen) erfahren es einmal, wenn es beginnt, und einmal, wenn es vorbei ist.',
+  'alerts.others': 'Diese Regeln gelten für alle Filialen; Admins und wer alle Filialen leitet, stellen sie ein.',
   'alerts.after': 'Nach',
   'rule.unsent-for-long': 'Ein Gerät hat nicht angekommene Zählungen',
   'rule.silent-with-unsent': 'Von einem solchen Gerät ist nichts zu hören',

@@ -153,6 +153,7 @@ export const en = {
   'alerts.span': '{from} to {to}',
   'alerts.rules': 'What to be told of',
   'alerts.hint': 'It is shown here, and receivers of alerts (add one under Deliveries) are told once when it begins and once when it is over.',
+  'alerts.others': 'These rules hold for every store; an admin or a manager of all stores sets them.',
   'alerts.after': 'After',
   'rule.unsent-for-long': 'A device has counts that have not arrived',
   'rule.silent-with-unsent': 'A device with such counts is not heard of',

@@ -155,6 +155,7 @@ export const es: DeskMessages = {
   'alerts.span': 'de {from} a {to}',
   'alerts.rules': 'De qué avisar',
   'alerts.hint': 'Se muestra aquí, y a los destinatarios de avisos (añádelos en Entregas) se les dice una vez cuando empieza y otra cuando termina.',
+  'alerts.others': 'Estas reglas valen para todas las tiendas; las fija un administrador o quien gestiona todas.',
   'alerts.after': 'Después de',
   'rule.unsent-for-long': 'Un dispositivo tiene recuentos sin llegar',
   'rule.silent-with-unsent': 'No hay noticias de un dispositivo así',
