@@ -17,6 +17,8 @@ const NO_BINARY: &str = "GINTI_BIN must name the ginti binary: run `cargo xtask 
 /// What a server is started with.
 #[derive(Clone, Debug, Default)]
 pub struct ServerOptions {
+    /// Another binary than `$GINTI_BIN`.
+    pub binary: Option<PathBuf>,
     /// `--access-token-seconds`.
     pub access_token_seconds: Option<u32>,
     /// `--crash-after-commits`: die between commit and answer.
@@ -25,8 +27,20 @@ pub struct ServerOptions {
     pub products: Option<PathBuf>,
     /// `--app`: a web app of one's own.
     pub app: Option<PathBuf>,
+    /// A file that says how far the server's clock is off, `clock -7200`; read by the library that `GINTI_FAULT_SHIM` names.
+    pub clock: Option<PathBuf>,
     /// `--oidc-issuer`, of a provider on this machine, and the client's secret.
     pub oidc: Option<(String, String)>,
+}
+
+/// `$GINTI_BIN` with these arguments, on a database that nobody serves.
+pub(crate) async fn command(database: &Path, arguments: &[&str]) -> Result<()> {
+    let binary = std::env::var_os("GINTI_BIN").context(NO_BINARY)?;
+    let mut command = Command::new(binary);
+    command.args(arguments).arg("--database").arg(format!("sqlite://{}", database.display()));
+    let output = command.stdin(Stdio::null()).output().await.context("cannot start ginti")?;
+    anyhow::ensure!(output.status.success(), "ginti {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
 }
 
 /// A running server.
@@ -39,7 +53,8 @@ pub struct Server {
 impl Server {
     /// Starts `$GINTI_BIN serve --demo`. `port` 0 takes any.
     pub async fn start(database: &Path, port: u16, options: &ServerOptions) -> Result<Self> {
-        let binary = std::env::var_os("GINTI_BIN").context(NO_BINARY)?;
+        let binary =
+            options.binary.clone().map(Into::into).or_else(|| std::env::var_os("GINTI_BIN")).context(NO_BINARY)?;
         let mut command = Command::new(binary);
         command
             .args(["serve", "--demo", "--listen", &format!("127.0.0.1:{port}")])
@@ -60,6 +75,11 @@ impl Server {
         }
         if let Some(app) = &options.app {
             command.arg("--app").arg(app);
+        }
+        if let Some(clock) = &options.clock {
+            let library = std::env::var_os("GINTI_FAULT_SHIM")
+                .context("GINTI_FAULT_SHIM must name the library that sets clocks")?;
+            command.env("LD_PRELOAD", library).env("GINTI_FAULTS", clock);
         }
         if let Some((issuer, secret)) = &options.oidc {
             command.args(["--oidc-issuer", issuer, "--oidc-client-id", "ginti", "--oidc-http-on-loopback"]);

@@ -56,6 +56,16 @@ impl World {
         Ok(SqliteStore::open(self.folder.path().join("ginti.db"), Options::default())?)
     }
 
+    /// A command of `ginti` on the database.
+    pub async fn command(&self, arguments: &[&str]) -> Result<()> {
+        crate::server::command(&self.folder.path().join("ginti.db"), arguments).await
+    }
+
+    /// The folder of everything in it.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     /// Deletes the database of a server that is not running.
     pub fn wipe_database(&self) -> Result<()> {
         for entry in std::fs::read_dir(self.folder.path())? {

@@ -13,6 +13,7 @@ mod size;
 mod tidy;
 mod toolchain;
 mod torture;
+mod upgrade;
 mod wasm;
 mod web;
 mod workspace;
@@ -62,6 +63,8 @@ enum Command {
     /// Starts it again each time and looks for every count that was acknowledged. 500 kills unless told otherwise;
     /// `cargo xtask torture --help` tells more.
     Torture(torture::TortureArguments),
+    /// Let this version and an earlier one meet in a browser, and upgrade each with full queues
+    Upgrade(upgrade::UpgradeArguments),
 
     /// Measure the write path beside its peers
     ///
@@ -116,6 +119,7 @@ fn run(command: &Command) -> Result<()> {
         Command::E2e(arguments) => e2e::run(&workspace, arguments),
         Command::Sim(arguments) => sim::run(&workspace, arguments),
         Command::Torture(arguments) => torture::run(&workspace, arguments),
+        Command::Upgrade(arguments) => upgrade::run(&workspace, arguments),
         Command::Bench(arguments) => bench::run(&workspace, arguments),
         Command::Wasm => wasm::build(&workspace),
         Command::Web => wasm::build(&workspace).and_then(|()| web::build(&workspace)),

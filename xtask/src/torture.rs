@@ -32,6 +32,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     torture(workspace, &["--kills", "40", "--faults", "2", "--postgres-kills", "20"], false)?;
     let load = ["load", "--devices", "200", "--batches", "6000", "--postgres-batches", "3000"];
     torture(workspace, &load, false)?;
+    torture(workspace, &["days"], false)?;
     torture(workspace, &["soak", "--devices", "100", "--seconds", "15", "--peak-seconds", "5"], false)
 }
 

@@ -51,6 +51,26 @@ impl Cluster {
         Ok(cluster)
     }
 
+    /// A standby that follows this one, running. With `synchronous_standby_names` set here, commits wait for it.
+    pub fn standby(&self, settings: &str) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let standby = Self { folder, programs: programs()?, user: unprivileged()?, settings: settings.to_owned() };
+        standby.give(standby.folder.path())?;
+        let (data, primary) = (standby.data(), self.folder.path());
+        let arguments = ["-U", "ginti", "-R", "-X", "stream", "-c", "fast", "--no-sync", "-h"].map(OsStr::new);
+        let places = [primary.as_os_str(), OsStr::new("-D"), data.as_os_str()];
+        standby.run("pg_basebackup", arguments.into_iter().chain(places))?;
+        standby.start_again()?;
+        Ok(standby)
+    }
+
+    /// Makes a standby the primary; returns once it is one.
+    pub fn promote(&self) -> Result<()> {
+        let data = self.data();
+        let arguments = ["-w", "-t", "60", "-D"].map(OsStr::new).into_iter();
+        self.run("pg_ctl", arguments.chain([data.as_os_str(), OsStr::new("promote")]))
+    }
+
     /// Starts it after it was ended.
     pub fn start_again(&self) -> Result<()> {
         let socket = self.folder.path().display();
@@ -92,6 +112,13 @@ impl Cluster {
     pub fn url(&self, database: &str) -> String {
         let socket = self.folder.path().display().to_string().replace('/', "%2F");
         format!("postgres://ginti@{socket}/{database}?sslmode=disable")
+    }
+
+    /// The address of a database that lies here or there, wherever it can be written.
+    pub fn url_with(&self, other: &Self, database: &str) -> String {
+        let [here, there] =
+            [self, other].map(|cluster| cluster.folder.path().display().to_string().replace('/', "%2F"));
+        format!("postgres://ginti@{here},{there}/{database}?sslmode=disable&target_session_attrs=read-write")
     }
 
     /// The folder of its Unix socket.

@@ -116,7 +116,7 @@ async fn prepare(client: &tokio_postgres::Client, keys: &Keys) -> Fallible<()> {
     client
         .batch_execute(
             "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
-             SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '30s';
+             SET statement_timeout = '30s'; SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '30s';
              SET default_transaction_isolation = 'read committed'; SET TIME ZONE 'UTC'",
         )
         .await?;

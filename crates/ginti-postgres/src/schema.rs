@@ -68,8 +68,9 @@ async fn version_of(client: &impl GenericClient) -> Fallible<u32> {
 /// an earlier time lies elsewhere, and lacks what came after: its history is another one, and devices are told so. A standby
 /// that took over also lies elsewhere; that costs devices a resend, and loses nothing.
 async fn note_place(client: &impl GenericClient) -> Fallible<bool> {
-    let sql =
-        "SELECT format('%s/%s/%s', (pg_control_system()).system_identifier, (pg_control_checkpoint()).timeline_id,
+    // The timeline of what is written now: that of the last checkpoint stays the former one for a while after a standby took over.
+    let sql = "SELECT format('%s/%s/%s', (pg_control_system()).system_identifier,
+                   ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int,
                    (SELECT oid FROM pg_database WHERE datname = current_database()))";
     let place: String = client.query_one(sql, &[]).await?.get(0);
     let known = meta(client, "place").await?;

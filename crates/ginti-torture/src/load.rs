@@ -32,6 +32,8 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 pub struct Load {
     /// What is known.
     pub truth: Arc<Mutex<Truth>>,
+    /// What a client was last told when it was asked to come back.
+    pub told: Arc<Mutex<Option<String>>>,
     is_over: Arc<AtomicBool>,
     clients: Vec<JoinHandle<Result<()>>>,
 }
@@ -45,6 +47,7 @@ impl Load {
     /// Begins.
     pub fn begin(reader: &Reader, clients: u32, seed: u64) -> Self {
         let (truth, is_over) = (Arc::new(Mutex::new(Truth::default())), Arc::new(AtomicBool::new(false)));
+        let told = Arc::default();
         let start = |number| {
             let client = Client {
                 number,
@@ -52,11 +55,12 @@ impl Load {
                 dice: Dice::new(seed, u64::from(number) + 1),
                 last: 0,
                 truth: Arc::clone(&truth),
+                told: Arc::clone(&told),
             };
             tokio::spawn(client.work(Arc::clone(&is_over)))
         };
         let clients = (1..=clients).map(start).collect();
-        Self { truth, is_over, clients }
+        Self { truth, told, is_over, clients }
     }
 
     /// Whether a client has given up: something was answered that must not be.
@@ -80,6 +84,7 @@ struct Client {
     dice: Dice,
     last: u64,
     truth: Arc<Mutex<Truth>>,
+    told: Arc<Mutex<Option<String>>>,
 }
 
 impl Client {
@@ -118,7 +123,10 @@ impl Client {
         let Ok(text) = answer.text().await else { return Ok(None) };
         match status {
             200 => Ok(Some(serde_json::from_str(&text).with_context(|| format!("an odd receipt: {text}"))?)),
-            429 | 503 => Ok(None),
+            429 | 503 => {
+                *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+                Ok(None)
+            }
             _ => bail!("client {} was answered {status}: {text}", self.number),
         }
     }

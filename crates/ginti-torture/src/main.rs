@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use ginti_cluster::Cluster;
 use ginti_torture::{
-    faults, held,
+    days, faults, held,
     kills::{self, Options},
     server::{Program, sqlite_in},
     soak,
@@ -65,6 +65,8 @@ enum Command {
         #[arg(long, default_value_t = 256)]
         in_flight: usize,
     },
+    /// A database that is locked, a primary that dies and its standby that takes over: each count is there, once
+    Days,
     /// Half of what the server can do, for long, with faults in the network: flat memory, no complaint, each count there, once
     Soak {
         /// Devices
@@ -108,6 +110,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
             let options = |batches| held::Options { devices, batches, in_flight, seed };
             hold(arguments, options(batches), options(postgres_batches)).await
         }
+        Some(Command::Days) => bad_days(arguments, seed).await,
         Some(Command::Soak { devices, seconds, peak_seconds, postgres }) => {
             let [length, peak] = [seconds, peak_seconds].map(Duration::from_secs);
             soak(arguments, soak::Options { devices, length, peak, seed }, postgres).await
@@ -126,6 +129,33 @@ async fn hold(arguments: &Arguments, sqlite: held::Options, postgres: held::Opti
         let cluster = Cluster::start("")?;
         cluster.create("ginti").await?;
         println!("PostgreSQL: {}", held::run(&serving(arguments, cluster.url("ginti")), postgres).await?);
+    }
+    Ok(())
+}
+
+async fn bad_days(arguments: &Arguments, seed: u64) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let on_sqlite = serving(arguments, sqlite_in(folder.path()));
+    println!("SQLite, {}", days::sqlite_locked(&on_sqlite, &folder.path().join("ginti.db"), seed).await?);
+    let cluster = Cluster::start("")?;
+    cluster.create("ginti").await?;
+    let on_postgres = serving(arguments, cluster.url("ginti"));
+    println!("PostgreSQL, {}", days::postgres_locked(&on_postgres, &cluster, seed).await?);
+    drop(cluster);
+    for in_step in [true, false] {
+        let mut primary = Cluster::start("")?;
+        primary.create("ginti").await?;
+        let standby = primary.standby("")?;
+        let program = serving(arguments, primary.url_with(&standby, "ginti"));
+        let told = if in_step {
+            primary.kill()?;
+            primary.set("-c synchronous_standby_names='*'");
+            primary.start_again()?;
+            days::failover(&program, &primary, &standby, seed).await?
+        } else {
+            days::failover_behind(&program, &primary, &standby, seed).await?
+        };
+        println!("PostgreSQL, {told}");
     }
     Ok(())
 }
