@@ -4,8 +4,9 @@
 //! machines' types leaks into JavaScript. The shapes are in `web/courier/src/machine.ts`. A call that cannot be done throws
 //! an `Error` whose message is a sentence for people; a call that JavaScript makes wrongly throws one that names the member.
 
-use ginti_sync::{Moment, batcher, courier};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+pub mod calls;
+
+use calls::{Call, Refused};
 use wasm_bindgen::prelude::*;
 
 /// The page's machine.
@@ -20,86 +21,92 @@ impl Batcher {
     /// With settings as JSON; `{}` for the defaults.
     #[wasm_bindgen(constructor)]
     pub fn new(config: &str) -> Result<Self, JsError> {
-        Ok(Self { inner: ginti_sync::Batcher::new(parse(config)?) })
+        Ok(Self { inner: calls::new_batcher(config).map_err(thrown)? })
     }
 
     /// A fresh installation.
     #[wasm_bindgen(js_name = newDevice)]
     pub fn new_device(&self, input: &str) -> Result<String, JsError> {
-        text(&self.inner.new_device(&parse::<batcher::NewDeviceIn>(input)?))
+        self.ask(Call::NewDevice, input)
     }
 
     /// One scan or correction.
     pub fn count(&self, input: &str) -> Result<String, JsError> {
-        text(&self.inner.count(parse(input)?)?)
+        self.ask(Call::Count, input)
     }
 
     /// A code that nobody knew is a product.
     #[wasm_bindgen(js_name = matchProduct)]
     pub fn match_product(&self, input: &str) -> Result<String, JsError> {
-        text(&self.inner.match_product(parse(input)?))
+        self.ask(Call::MatchProduct, input)
     }
 
     /// A note beside a row's count.
     pub fn annotate(&self, input: &str) -> Result<String, JsError> {
-        text(&self.inner.annotate(parse(input)?)?)
+        self.ask(Call::Annotate, input)
     }
 
     /// What this device says of a session.
     pub fn manifest(&self, input: &str) -> Result<String, JsError> {
-        text(&self.inner.manifest(&parse(input)?))
+        self.ask(Call::Manifest, input)
     }
 
     /// Sends a refused row again.
     pub fn retry(&self, input: &str) -> Result<String, JsError> {
-        text(&self.inner.retry(parse(input)?))
+        self.ask(Call::Retry, input)
     }
 
     /// Refused because of who was signed in: goes out again.
     #[wasm_bindgen(js_name = signedIn)]
     pub fn signed_in(&self, input: &str) -> Result<String, JsError> {
-        text(&self.inner.signed_in(parse(input)?))
+        self.ask(Call::SignedIn, input)
     }
 
     /// The server knows the device's next id.
     pub fn announced(&self, input: &str) -> Result<String, JsError> {
-        text(&self.inner.announced(parse(input)?))
+        self.ask(Call::Announced, input)
     }
 
     /// What to cut and when.
     pub fn plan(&self, input: &str) -> Result<String, JsError> {
-        text(&self.inner.plan(parse(input)?))
+        self.ask(Call::Plan, input)
     }
 
     /// The courier has the batch.
     pub fn handed(&self, input: &str) -> Result<String, JsError> {
-        text(&self.inner.handed(parse(input)?))
+        self.ask(Call::Handed, input)
     }
 
     /// The courier could not take the batch.
     #[wasm_bindgen(js_name = handoverFailed)]
     pub fn handover_failed(&self, input: &str) -> Result<String, JsError> {
-        text(&self.inner.handover_failed(parse(input)?))
+        self.ask(Call::HandoverFailed, input)
     }
 
     /// The server's answer, turned into truth.
     pub fn settle(&self, input: &str) -> Result<String, JsError> {
-        text(&self.inner.settle(parse(input)?))
+        self.ask(Call::Settle, input)
     }
 
     /// Epoch and ledger of another answer.
     pub fn seen(&self, input: &str) -> Result<String, JsError> {
-        text(&self.inner.seen(parse(input)?))
+        self.ask(Call::Seen, input)
     }
 
     /// Everything made here is dirty again.
     pub fn unconfirm(&self, input: &str) -> Result<String, JsError> {
-        text(&self.inner.unconfirm(parse(input)?))
+        self.ask(Call::Unconfirm, input)
     }
 
     /// The server's rows, merged.
     pub fn absorb(&self, input: &str) -> Result<String, JsError> {
-        text(&self.inner.absorb(parse(input)?))
+        self.ask(Call::Absorb, input)
+    }
+}
+
+impl Batcher {
+    fn ask(&self, call: Call, input: &str) -> Result<String, JsError> {
+        calls::batcher(&self.inner, call, input).map_err(thrown)
     }
 }
 
@@ -115,33 +122,16 @@ impl Courier {
     /// With settings as JSON (`{}` for the defaults) and the record of the last worker (empty for none).
     #[wasm_bindgen(constructor)]
     pub fn new(config: &str, record: &str) -> Result<Self, JsError> {
-        let record = if record.is_empty() { courier::CourierRecord::default() } else { parse(record)? };
-        Ok(Self { inner: ginti_sync::Courier::new(parse(config)?, record) })
+        Ok(Self { inner: calls::new_courier(config, record).map_err(thrown)? })
     }
 
     /// One event in, effects out.
     pub fn handle(&mut self, input: &str) -> Result<String, JsError> {
-        let Happened { now, entropy, event } = parse(input)?;
-        text(&Effects { effects: self.inner.handle(now, &entropy, event) })
+        calls::courier(&mut self.inner, input).map_err(thrown)
     }
 }
 
-#[derive(Deserialize)]
-struct Happened {
-    now: Moment,
-    entropy: Vec<u8>,
-    event: courier::Event,
-}
-
-#[derive(Serialize)]
-struct Effects {
-    effects: Vec<courier::Effect>,
-}
-
-fn parse<T: DeserializeOwned>(input: &str) -> Result<T, JsError> {
-    serde_json::from_str(input).map_err(|error| JsError::new(&format!("The sync engine was called wrongly: {error}.")))
-}
-
-fn text<T: Serialize>(output: &T) -> Result<String, JsError> {
-    Ok(serde_json::to_string(output)?)
+#[expect(clippy::needless_pass_by_value, reason = "passed to `map_err`")]
+fn thrown(refused: Refused) -> JsError {
+    JsError::new(&refused.0)
 }

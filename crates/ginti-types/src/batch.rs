@@ -1,6 +1,6 @@
 //! A batch: an immutable set of absolute counts, as devices send it (DESIGN.md section 4).
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
     BatchId, DeviceId, ItemSeqId, LocationSeqId, Note, ProductId, ProductIdentifier, Quantity, Revision, SessionId,
@@ -71,10 +71,26 @@ pub struct ItemContent {
 }
 
 /// Moqui's indicator: `Y` or `N`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum Requested {
     /// On the list.
     Y,
     /// Found besides.
     N,
+}
+
+impl Requested {
+    fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "Y" => Some(Self::Y),
+            "N" => Some(Self::N),
+            _ => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Requested {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        crate::object::named(deserializer, "Y or N", Self::from_name)
+    }
 }

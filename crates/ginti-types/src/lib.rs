@@ -10,6 +10,7 @@ pub mod limits;
 mod manifest;
 mod merge;
 mod note;
+mod object;
 mod parse;
 mod problem;
 mod quantity;
@@ -26,7 +27,8 @@ pub use id::{
 pub use manifest::Manifest;
 pub use merge::{Verdict, merge};
 pub use note::{Note, NoteError};
-pub use parse::{ItemRefusal, ParsedBatch, ParsedItem, parse_batch};
+pub use object::Object;
+pub use parse::{ItemRefusal, ParsedBatch, ParsedItem, parse_batch, parse_batch_patiently};
 pub use problem::{Code, FieldError, Problem};
 pub use quantity::{Quantity, QuantityError};
 pub use receipt::{Outcome, Receipt, ReceiptItem};

@@ -1,9 +1,11 @@
 //! What a session is for and where it stands, in the words integrators already have (FIELD.md section 4).
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::object::named;
 
 /// Why a session counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Purpose {
     /// Count everything there is.
@@ -13,7 +15,7 @@ pub enum Purpose {
 }
 
 /// A session's life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum SessionStatus {
     /// Planned.
@@ -36,7 +38,13 @@ impl SessionStatus {
 }
 
 macro_rules! wire_names {
-    ($type:ident { $($variant:ident = $name:literal),* $(,)? }) => {
+    ($type:ident: $expected:literal { $($variant:ident = $name:literal),* $(,)? }) => {
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                named(deserializer, $expected, Self::from_name)
+            }
+        }
+
         impl $type {
             /// The name on the wire and in the database.
             pub const fn as_str(self) -> &'static str {
@@ -51,8 +59,8 @@ macro_rules! wire_names {
     };
 }
 
-wire_names!(Purpose { HardCount = "HARD_COUNT", DirectedCount = "DIRECTED_COUNT" });
-wire_names!(SessionStatus {
+wire_names!(Purpose: "HARD_COUNT or DIRECTED_COUNT" { HardCount = "HARD_COUNT", DirectedCount = "DIRECTED_COUNT" });
+wire_names!(SessionStatus: "a status such as SESSION_SUBMITTED" {
     SessionCreated = "SESSION_CREATED",
     SessionAssigned = "SESSION_ASSIGNED",
     SessionSubmitted = "SESSION_SUBMITTED",

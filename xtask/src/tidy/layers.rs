@@ -8,6 +8,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("ginti-types", &[]),
     ("ginti-sync", &["ginti-types"]),
     ("ginti-sync-wasm", &["ginti-sync", "ginti-types"]),
+    ("ginti-fuzz", &["ginti-server", "ginti-sync", "ginti-sync-wasm", "ginti-types"]),
     ("ginti-store", &["ginti-types"]),
     ("ginti-sqlite", &["ginti-store", "ginti-types"]),
     ("ginti-desk", &["ginti-cluster", "ginti-postgres", "ginti-sqlite", "ginti-store", "ginti-types"]),

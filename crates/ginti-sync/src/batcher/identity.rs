@@ -99,11 +99,20 @@ pub(super) fn mint_device_id(entropy: &mut Entropy) -> DeviceId {
     DeviceId::new(text).expect("twenty letters are an id")
 }
 
+/// What a number of JavaScript holds exactly.
+const ITEM_SEQ_MAX: u64 = (1 << 53) - 1;
+
 /// A row id no other device makes: the device's own id and a number.
 pub(super) fn mint_row(device: &mut DeviceRecord) -> ItemSeqId {
     let prefix: String = device.device_id.as_str().chars().take(DEVICE_ID_CHARS).collect();
-    let number = device.next_item_seq;
-    device.next_item_seq += 1;
+    let number = match device.next_item_seq {
+        number @ ..=ITEM_SEQ_MAX => {
+            device.next_item_seq = number + 1;
+            number
+        }
+        // No device counts so far: the record is damaged. The clock's number was never a row's either, and only grows.
+        _ => device.clock.last().map_or(0, Revision::get),
+    };
     ItemSeqId::new(format!("{prefix}-{number}")).expect("a device id's 20 letters and a number fit into 40")
 }
 

@@ -117,7 +117,7 @@ impl Batcher {
                     result.epoch_changed = history == History::Changed;
                     device.skew_ms = skew_by(&receipt, &answer, &delivery, device.skew_ms);
                     device.last_error = None;
-                    device.batch_items_max = (device.batch_items_max * 2).min(self.config.batch_items_max);
+                    device.batch_items_max = device.batch_items_max.saturating_mul(2).min(self.config.batch_items_max);
                     self.take_receipt(now, &mut device, &delivery, &receipt, &mut items, &entropy, &mut result);
                 }
             },
@@ -236,7 +236,7 @@ impl Batcher {
                         refuse(item, sent.revision, Some(&code), Some(&detail), now, device);
                     }
                 }
-                device.batch_items_max = (device.batch_items_max * 2).min(self.config.batch_items_max);
+                device.batch_items_max = device.batch_items_max.saturating_mul(2).min(self.config.batch_items_max);
                 result.plan_now = true;
             }
         }
@@ -294,7 +294,7 @@ fn again(device: &mut DeviceRecord, item: &mut ItemRecord, now: Moment, result: 
     if device.next_device_id.is_none() {
         identity::restamp(device, item, now);
     }
-    item.restamps += 1;
+    item.restamps = item.restamps.saturating_add(1);
     if item.restamps <= 2 {
         device.backlog = true;
         result.plan_now = true;

@@ -7,14 +7,14 @@ use serde_json::value::RawValue;
 
 use super::ParsedBatch;
 use crate::{
-    BatchId, CountItem, DeviceId, ItemContent, ItemSeqId, LocationSeqId, Note, ProductId, ProductIdentifier, Quantity,
-    Requested, Revision, SessionId, Timestamp, UserLoginId, limits::BATCH_ITEMS_MAX,
+    BatchId, CountItem, DeviceId, ItemContent, ItemSeqId, LocationSeqId, Note, Object, ProductId, ProductIdentifier,
+    Quantity, Requested, Revision, SessionId, Timestamp, UserLoginId, limits::BATCH_ITEMS_MAX,
 };
 
 pub(super) fn parse(body: &[u8]) -> Option<ParsedBatch> {
     // Checked as a whole: text by text takes longer.
     let body = std::str::from_utf8(body).ok()?;
-    let batch: StrictBatch = serde_json::from_str(body).ok()?;
+    let Object(batch) = serde_json::from_str::<Object<StrictBatch>>(body).ok()?;
     if batch.items.0.iter().any(|item| item.product_id.is_none() && item.product_identifier.is_none()) {
         return None;
     }
@@ -51,7 +51,7 @@ impl<'de> Deserialize<'de> for StrictItems {
 
             fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<StrictItems, A::Error> {
                 let mut items = Vec::new();
-                while let Some(item) = seq.next_element()? {
+                while let Some(Object(item)) = seq.next_element()? {
                     if items.len() == BATCH_ITEMS_MAX {
                         return Err(de::Error::custom("too many items"));
                     }

@@ -129,6 +129,15 @@ fn a_body_full_of_faults_is_answered_in_few_words() {
 }
 
 #[test]
+fn an_array_is_neither_a_batch_nor_an_item_and_an_object_is_no_indicator() {
+    let item = r#"["1","p",null,1,1]"#;
+    assert_eq!(problem(&format!(r#"["{BATCH_ID}","6f0c","M101428",[{item}]]"#)), Code::MalformedJson);
+    assert_eq!(refusal(item), (Code::FieldInvalid, None));
+    let item = r#"{"importItemSeqId":"1","productId":"p","quantity":1,"revision":1,"isRequested":{"Y":null}}"#;
+    assert_eq!(refusal(item), (Code::FieldInvalid, Some("isRequested".to_owned())));
+}
+
+#[test]
 fn the_whole_batch_is_refused_when_its_frame_is_broken() {
     assert_eq!(problem(""), Code::MalformedJson);
     assert_eq!(problem("[]"), Code::MalformedJson);

@@ -260,3 +260,18 @@ fn a_backlog_longer_than_a_plan_goes_on_as_soon_as_there_is_room() {
     assert_eq!(sizes, [3, 3, 3, 3, 3, 3, 2]);
     assert_eq!(page.now, begun, "without waiting for the cadence");
 }
+
+#[test]
+fn a_device_whose_record_is_damaged_counts_on_and_each_row_has_an_id_of_its_own() {
+    let mut page = Page::new(1);
+    page.device.next_item_seq = u64::MAX;
+    page.device.batch_items_max = usize::MAX;
+    let mut rows: Vec<_> = ["apple", "fig", "plum"].iter().map(|product| page.scan(product)).collect();
+    rows.sort();
+    rows.dedup();
+    assert_eq!(rows.len(), 3, "{rows:?}");
+    let mut server = Server::new("e1");
+    page.flush(&mut server);
+    assert_eq!(server.rows.len(), 3);
+    assert_eq!(page.device.batch_items_max, page.machine.config().batch_items_max);
+}
