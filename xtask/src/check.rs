@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::workspace::Workspace;
-use crate::{debian, e2e, process, server, sim, size, tidy, torture, wasm, web};
+use crate::{debian, e2e, process, schemathesis, server, sim, size, tidy, torture, wasm, web};
 
 /// What `cargo xtask test` takes.
 #[derive(Args)]
@@ -59,6 +59,7 @@ fn all(workspace: &Workspace, fast: bool, steps: &mut Steps) -> Result<()> {
         process::run_watched(&mut command, |line| counted += passed(line))
             .context("run `cargo xtask e2e NAME` to repeat one browser test, `cargo test -p PACKAGE NAME` any other")
     })?;
+    steps.run("schemathesis", || schemathesis::check(workspace))?;
     steps.run("torture", || torture::check(workspace))?;
     steps.run("simulator", || sim::check(workspace))?;
     steps.remark = format!("test result: ok. {counted} passed");

@@ -28,6 +28,20 @@ pub(crate) fn need_postgresql() -> Result<()> {
     if has_postgresql() { Ok(()) } else { bail!("the package postgresql is installed, but there is no initdb") }
 }
 
+/// Makes sure that Python can make environments with pip in them: Debian keeps that part in a package of its own.
+pub(crate) fn need_python_environments() -> Result<()> {
+    let has_them = || process::works("python3", &["-c", "import venv, ensurepip"]);
+    if has_them() {
+        return Ok(());
+    }
+    install(&["python3-venv"])?;
+    if has_them() {
+        Ok(())
+    } else {
+        bail!("the package python3-venv is installed, but python3 cannot make environments")
+    }
+}
+
 fn has_postgresql() -> bool {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     versions.map(|version| version.path().join("bin/initdb")).any(|initdb| initdb.exists())

@@ -6,7 +6,9 @@ mod check;
 mod debian;
 mod e2e;
 mod fingerprint;
+mod fuzz;
 mod process;
+mod schemathesis;
 mod server;
 mod sim;
 mod size;
@@ -66,6 +68,18 @@ enum Command {
     /// Let this version and an earlier one meet in a browser, and upgrade each with full queues
     Upgrade(upgrade::UpgradeArguments),
 
+    /// Look for inputs that a parser does not hold against
+    ///
+    /// libFuzzer over the targets of crates/ginti-fuzz, a minute each unless told otherwise. Ends at the first that fails and says where
+    /// its input is. Builds with flags of its own, once.
+    Fuzz(fuzz::FuzzArguments),
+
+    /// Hold the real server against its own OpenAPI document
+    ///
+    /// All checks of schemathesis, as one role after the other, until 50,000 requests were answered; takes about a quarter of an hour.
+    /// Ends at the first round that finds something.
+    Schemathesis(schemathesis::SchemathesisArguments),
+
     /// Measure the write path beside its peers
     ///
     /// Builds for speed, installs the peers from their registries, and writes target/bench/report.md and report.json. Takes
@@ -120,6 +134,8 @@ fn run(command: &Command) -> Result<()> {
         Command::Sim(arguments) => sim::run(&workspace, arguments),
         Command::Torture(arguments) => torture::run(&workspace, arguments),
         Command::Upgrade(arguments) => upgrade::run(&workspace, arguments),
+        Command::Fuzz(arguments) => fuzz::run(&workspace, arguments),
+        Command::Schemathesis(arguments) => schemathesis::run(&workspace, arguments),
         Command::Bench(arguments) => bench::run(&workspace, arguments),
         Command::Wasm => wasm::build(&workspace),
         Command::Web => wasm::build(&workspace).and_then(|()| web::build(&workspace)),

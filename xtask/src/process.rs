@@ -67,6 +67,17 @@ pub(crate) fn run_watched(command: &mut Command, mut watch: impl FnMut(&str)) ->
     Ok(())
 }
 
+/// Runs a command that speaks on standard error, and says what that was. What it said is shown when it fails.
+pub(crate) fn run_heard(command: &mut Command) -> Result<String> {
+    let output = command.output().with_context(|| format!("cannot start `{}`", shown(command)))?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    if !output.status.success() {
+        eprint!("{said}");
+        bail!("`{}` failed ({}); what it said is above", shown(command), output.status);
+    }
+    Ok(said)
+}
+
 /// Runs a command whose output matters only when it fails.
 pub(crate) fn run_quietly(command: &mut Command) -> Result<()> {
     let output = command.output().with_context(|| format!("cannot start `{}`", shown(command)))?;

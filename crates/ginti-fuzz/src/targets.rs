@@ -2,6 +2,8 @@
 
 mod answers;
 mod batch;
+mod files;
+mod requests;
 mod said;
 mod values;
 mod worker;
@@ -15,6 +17,8 @@ pub(crate) fn all() -> Vec<Target> {
     all.extend_from_slice(values::TARGETS);
     all.extend_from_slice(answers::TARGETS);
     all.extend_from_slice(worker::TARGETS);
+    all.extend_from_slice(files::TARGETS);
+    all.extend_from_slice(requests::TARGETS);
     all
 }
 

@@ -14,7 +14,7 @@ use ginti_desk::{About, Alert, Desk, DueMessages, Message, NoteAttempt, Receiver
 use ginti_types::Timestamp;
 use hmac::{Hmac, Mac};
 use reqwest::{
-    Client, Url,
+    Client, Response, Url,
     dns::{Addrs, Name, Resolve, Resolving},
     redirect::Policy,
 };
@@ -34,6 +34,8 @@ const WAIT_MS_MAX: i64 = 60 * 60 * 1_000;
 const FIRST_WAIT_MS: i64 = 5_000;
 /// Characters of a receiver's answer that are kept.
 const ANSWER_CHARS_MAX: usize = 200;
+/// Bytes of it that are read.
+const ANSWER_BYTES_MAX: usize = 4_096;
 
 /// Delivers until the server drains.
 pub async fn run(deps: Deps) {
@@ -111,8 +113,20 @@ async fn send(client: &Client, message: &Message, now: Timestamp, private: bool)
     if status.is_success() {
         return Ok(());
     }
-    let said: String = answer.text().await.unwrap_or_default().chars().take(ANSWER_CHARS_MAX).collect();
+    let said: String = beginning(answer).await.chars().take(ANSWER_CHARS_MAX).collect();
     Err(format!("The receiver answered {status}. {said}").trim_end().to_owned())
+}
+
+/// The beginning of what a receiver says: it may say anything, and without end.
+async fn beginning(mut answer: Response) -> String {
+    let mut bytes = Vec::new();
+    while bytes.len() < ANSWER_BYTES_MAX {
+        let Ok(Some(more)) = answer.chunk().await else { break };
+        let room = ANSWER_BYTES_MAX - bytes.len();
+        bytes.extend_from_slice(&more[..more.len().min(room)]);
+    }
+    // NUL, which databases do not keep, is replaced like all that is no text.
+    String::from_utf8_lossy(&bytes).replace('\0', "\u{fffd}")
 }
 
 fn body(message: &Message) -> Json {
@@ -299,6 +313,30 @@ mod tests {
         let name = || "localhost".parse::<Name>().unwrap();
         assert!(runtime.block_on(PublicOnly { private: false }.resolve(name())).is_err());
         assert!(runtime.block_on(PublicOnly { private: true }.resolve(name())).is_ok());
+    }
+
+    #[tokio::test]
+    async fn of_an_answer_without_end_only_the_beginning_is_read() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let receiver = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4_096];
+            let _ = stream.read(&mut request).await;
+            let _ = stream.write_all(b"HTTP/1.1 500 No\r\nContent-Length: 99999999999\r\n\r\nno\0\xff").await;
+            let mut bytes: usize = 0;
+            while stream.write_all(&[b'x'; 65_536]).await.is_ok() {
+                bytes += 65_536;
+            }
+            bytes
+        });
+        let answer = client(true).unwrap().get(format!("http://{address}/")).send().await.unwrap();
+        let said = beginning(answer).await;
+        assert!(said.starts_with("no\u{fffd}\u{fffd}xxx") && said.chars().count() == ANSWER_BYTES_MAX, "{said}");
+        let sent = receiver.await.unwrap();
+        assert!(sent < 64 * 1_024 * 1_024, "the connection was cut after {sent} bytes");
     }
 
     #[test]

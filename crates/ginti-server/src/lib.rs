@@ -28,5 +28,5 @@ pub use deps::{Clock, Config, CrashAfterCommits, Deps, Entropy, os_entropy, syst
 pub use drain::Drain;
 pub use oidc::OidcConfig;
 pub use problem::ProblemResponse;
-pub use routes::{ExportFormat, export_run, openapi, router};
+pub use routes::{ExportFormat, export_run, openapi, outside, router};
 pub use serve::serve;

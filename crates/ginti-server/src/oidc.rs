@@ -85,6 +85,15 @@ impl Refused {
     }
 }
 
+/// Whether a token would be believed that somebody brings from the sign-in called "nonce" at a provider with these keys.
+pub(crate) fn is_believed(token: &str, published: &serde_json::Value, now: ginti_types::Timestamp) -> bool {
+    crate::auth::install_algorithms();
+    let wanted = id_token::Wanted { issuer: "https://login.example", client_id: "ginti", nonce: "nonce", now };
+    let keys = id_token::keys(published);
+    let Ok(id) = id_token::key_id(token) else { return false };
+    id_token::key(&keys, id.as_deref()).is_some_and(|key| id_token::check(token, key, &wanted).is_ok())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

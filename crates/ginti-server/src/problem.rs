@@ -31,6 +31,11 @@ impl ProblemResponse {
         Problem::new(code, detail).into()
     }
 
+    /// What the client is told.
+    pub fn problem(&self) -> &Problem {
+        &self.problem
+    }
+
     /// Tells when to come back.
     #[must_use]
     pub fn retry_after(mut self, seconds: u32) -> Self {

@@ -4,6 +4,6 @@ mod body;
 mod json;
 mod params;
 
-pub(crate) use body::{discard, read, read_file};
-pub(crate) use json::{Json, Large, OptionalJson, parse};
+pub(crate) use body::{discard, gunzip, read, read_file};
+pub(crate) use json::{Json, Large, OptionalJson, Whole, parse};
 pub(crate) use params::{Params, Segments};

@@ -10,6 +10,7 @@ mod items;
 mod metrics;
 mod oidc;
 mod openapi;
+pub mod outside;
 mod page;
 mod products;
 mod sessions;

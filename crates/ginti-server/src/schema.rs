@@ -1,7 +1,14 @@
 //! The wire's shapes as the OpenAPI document describes them. The types that parse and print them live in `ginti-types`,
 //! which knows nothing of OpenAPI; a test holds both against each other.
 
+mod values;
+
 use utoipa::ToSchema;
+
+pub use values::{
+    Decision, FileFormat, Id, Line, LineFilter, LineOrder, Name, Nudge, Outcome, Plain, Purpose, Quantity, Reason,
+    ReceiverKind, Requested, Role, SessionStatus, ShortName, Time, TokenRole,
+};
 
 /// A batch of counts, all of one session and one device.
 #[derive(Debug, ToSchema)]
@@ -17,12 +24,13 @@ use utoipa::ToSchema;
 }))]
 pub struct Batch {
     /// A UUID (version 7 keeps the server's receipts in time order). The same id never carries other content.
+    #[schema(pattern = r"^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$")]
     pub batch_id: String,
     /// The device whose stamps these are.
-    #[schema(min_length = 1, max_length = 40)]
+    #[schema(value_type = Id)]
     pub device_id: String,
     /// The session all of the items belong to.
-    #[schema(min_length = 1, max_length = 40)]
+    #[schema(value_type = Id)]
     pub inventory_count_import_id: String,
     /// The counts.
     #[schema(min_items = 1, max_items = 1000)]
@@ -34,13 +42,13 @@ pub struct Batch {
 #[schema(rename_all = "camelCase")]
 pub struct CountItem {
     /// The row within the session. A device that discovers an item makes an id that no other device makes.
-    #[schema(min_length = 1, max_length = 40)]
+    #[schema(value_type = Id)]
     pub import_item_seq_id: String,
     /// The product; may be null for a barcode that matches none.
-    #[schema(min_length = 1, max_length = 40)]
+    #[schema(value_type = Option<Id>)]
     pub product_id: Option<String>,
     /// What was scanned or typed; needed when `productId` is null.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\x00-\x1F\x7F-\x9F]+$")]
     pub product_identifier: Option<String>,
     /// Zero or more, with at most 6 decimals; kept exactly.
     #[schema(minimum = 0.0, maximum = 999_999_999.999_999)]
@@ -49,18 +57,19 @@ pub struct CountItem {
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_u64)]
     pub revision: u64,
     /// When it was counted (not sent); the time of arrival if left out.
-    #[schema(format = DateTime)]
+    #[schema(value_type = Option<Time>)]
     pub counted_at: Option<String>,
     /// Who counted it (not who sends it); the signed-in person if left out.
-    #[schema(min_length = 1, max_length = 40)]
+    #[schema(value_type = Option<Id>)]
     pub counted_by_user_login_id: Option<String>,
     /// `Y` if a list asked for it, `N` if not.
+    #[schema(value_type = Option<Requested>)]
     pub is_requested: Option<String>,
     /// Where in the facility.
-    #[schema(min_length = 1, max_length = 40)]
+    #[schema(value_type = Option<Id>)]
     pub location_seq_id: Option<String>,
     /// What a person wrote beside the count: no control characters but line feeds, and white space around it is dropped.
-    #[schema(min_length = 1, max_length = 500)]
+    #[schema(min_length = 1, max_length = 500, pattern = r"[^\s\x00-\x1F\x7F-\x9F]")]
     pub note: Option<String>,
 }
 
@@ -95,6 +104,7 @@ pub struct ReceiptItem {
     #[schema(required = true)]
     pub import_item_seq_id: Option<String>,
     /// `applied`, `duplicate`, `superseded`, `late`, or `rejected`.
+    #[schema(value_type = Outcome)]
     pub outcome: String,
     /// Revision that holds in the row now.
     #[schema(nullable = false)]

@@ -25,7 +25,12 @@ pub(super) fn product_id(handle: &str, options: [&str; 3]) -> Option<ProductId> 
 pub(super) fn name(title: &str, options: [&str; 3]) -> String {
     let options: Vec<_> = said(options).filter(|option| *option != title).collect();
     let name = if options.is_empty() { title.to_owned() } else { format!("{title} – {}", options.join(" / ")) };
-    name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    one_line(&name)
+}
+
+/// Control characters become spaces: nobody sees them, and databases do not keep all of them.
+pub(super) fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn said(options: [&str; 3]) -> impl Iterator<Item = &str> {

@@ -78,7 +78,8 @@ impl Taking {
             return;
         }
         let barcode = barcode::read(cells.barcode);
-        let sku = cells.sku.trim_start_matches('\'').trim();
+        let sku = naming::one_line(cells.sku.trim_start_matches('\''));
+        let sku = sku.trim();
         let title = match cells.title {
             "" => self.titles.get(cells.handle).filter(|_| !cells.handle.is_empty()).map(String::as_str),
             title => Some(title),

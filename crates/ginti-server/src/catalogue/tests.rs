@@ -57,6 +57,15 @@ fn a_report_stays_short_whatever_stands_in_the_cells() {
     assert!(text.chars().all(|c| c == '\n' || !c.is_control()) && text.contains(" [31m a "), "{text}");
 }
 
+/// A database that does not keep NUL would refuse the whole catalogue.
+#[test]
+fn control_characters_come_into_no_product() {
+    let (catalogue, _) = read(&[["rice", "Ri\0ce", "", "", "", "'S\0KU\t", "4\0", ""]]);
+    let product = &catalogue.products[0];
+    assert_eq!((product.name.as_str(), product.sku.as_deref()), ("Ri ce", Some("S KU")));
+    assert!(product.barcodes.is_empty());
+}
+
 #[test]
 fn variants_take_the_title_of_their_product() {
     let (catalogue, report) = read(&[

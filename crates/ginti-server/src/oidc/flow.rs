@@ -12,7 +12,7 @@ use crate::Deps;
 /// The `__Host-` prefix makes browsers insist on Secure, Path=/ and no Domain.
 const NAME: &str = "__Host-ginti-oidc";
 /// Tells the signed text from access tokens, which the same key signs.
-const TYPE: &str = "ginti-oidc+jwt";
+pub(crate) const TYPE: &str = "ginti-oidc+jwt";
 /// How long a person may take at the provider, in milliseconds.
 const GOOD_FOR_MS: i64 = 10 * 60 * 1_000;
 const RETURN_TO_BYTES_MAX: usize = 1_024;

@@ -129,7 +129,8 @@ async fn collect(mut body: Body, bytes_max: usize, bytes_max_said: usize) -> Ans
     Ok(bytes)
 }
 
-fn gunzip(compressed: &[u8], bytes_max: usize) -> Answer<Vec<u8>> {
+/// Undoes gzip, up to a limit.
+pub(crate) fn gunzip(compressed: &[u8], bytes_max: usize) -> Answer<Vec<u8>> {
     let mut bytes = Vec::new();
     let one_too_many = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
     match MultiGzDecoder::new(compressed).take(one_too_many).read_to_end(&mut bytes) {

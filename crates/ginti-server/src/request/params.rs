@@ -19,6 +19,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     type Rejection = ProblemResponse;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        no_nul(parts.uri.query().unwrap_or_default(), "query")?;
         match Query::from_request_parts(parts, state).await {
             Ok(Query(value)) => Ok(Self(value)),
             Err(rejection) => Err(invalid(&format!("The query cannot be used: {}.", rejection.body_text()))),
@@ -30,11 +31,20 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Segment
     type Rejection = ProblemResponse;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        no_nul(parts.uri.path(), "path")?;
         match Path::from_request_parts(parts, state).await {
             Ok(Path(value)) => Ok(Self(value)),
             Err(rejection) => Err(invalid(&format!("The path cannot be used: {}.", rejection.body_text()))),
         }
     }
+}
+
+/// NUL stands in no text that a database keeps, and in an address only escaped.
+fn no_nul(escaped: &str, what: &str) -> Result<(), ProblemResponse> {
+    if escaped.contains("%00") {
+        return Err(invalid(&format!("The {what} holds the character NUL (%00), which no text here can have.")));
+    }
+    Ok(())
 }
 
 fn invalid(detail: &str) -> ProblemResponse {

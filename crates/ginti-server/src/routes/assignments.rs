@@ -22,9 +22,9 @@ use crate::{
 #[serde(rename_all = "camelCase")]
 #[schema(as = Assignment)]
 pub(super) struct AssignmentDto {
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::Id)]
     import_item_seq_id: ItemSeqId,
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::Id)]
     product_id: ProductId,
     /// What should lie there, if somebody said so and the count is not blind.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,8 +43,10 @@ pub(super) struct AssignmentListDto {
 pub(super) struct AssignmentsQuery {
     /// `importItemSeqId` of the last line of the previous answer; left out to begin.
     #[serde(default)]
+    #[param(value_type = schema::Plain)]
     after: String,
     /// Lines per answer, 1 to 1,000; 1,000 if left out.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
 }
 
@@ -54,7 +56,7 @@ pub(super) struct AssignmentsQuery {
     path = "/maarg/poorti/InventoryCountImport/{inventoryCountImportId}/assignments",
     operation_id = "listAssignments",
     tag = "sessions",
-    params(("inventoryCountImportId" = String, Path, description = "The session."), AssignmentsQuery),
+    params(("inventoryCountImportId" = schema::Id, Path, description = "The session."), AssignmentsQuery),
     responses(
         (status = 200, body = AssignmentListDto, description = "By sequence id. Empty: there are no more."),
         (status = 400, body = schema::Problem, content_type = "application/problem+json", description = "`invalid-parameter`."),

@@ -11,7 +11,7 @@ use ginti_types::{Code, DeviceId, FacilityId, Revision, TenantId, Timestamp, Use
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::openapi::SignedInErrors;
+use super::openapi::{BodyErrors, SignedInErrors};
 use crate::{
     Deps,
     auth::{Caller, RefreshCookie, RefreshToken, SameOrigin},
@@ -24,12 +24,12 @@ use crate::{
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = Login)]
 pub(super) struct LoginDto {
-    #[schema(example = "counter")]
+    #[schema(value_type = schema::Plain, example = "counter")]
     username: String,
-    #[schema(format = Password)]
+    #[schema(format = Password, pattern = r"^[^\x00]*$")]
     password: String,
     /// The device that is signed in on: from now on it may carry this person's counts.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<schema::Id>)]
     device_id: Option<DeviceId>,
 }
 
@@ -38,10 +38,10 @@ pub(super) struct LoginDto {
 #[schema(as = Refresh)]
 pub(super) struct RefreshDto {
     /// The device that is signed in on.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<schema::Id>)]
     device_id: Option<DeviceId>,
     /// The id it had before it had to take a new one.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<schema::Id>)]
     former_device_id: Option<DeviceId>,
     /// The former id's clock ran ahead: from now on, what it stamped in the future is refused for ever.
     #[serde(default)]
@@ -58,7 +58,7 @@ pub(super) struct SignedInDto {
     #[schema(example = 600)]
     expires_in: u32,
     /// The server's clock.
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = schema::Time)]
     server_time: Timestamp,
     user: UserDto,
 }
@@ -68,16 +68,16 @@ pub(super) struct SignedInDto {
 #[serde(rename_all = "camelCase")]
 #[schema(as = User)]
 pub(super) struct UserDto {
-    #[schema(value_type = String, example = "counter")]
+    #[schema(value_type = schema::Id, example = "counter")]
     user_login_id: UserLoginId,
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::Id)]
     tenant_id: TenantId,
     name: String,
     /// `counter`, `lead`, `manager` or `admin`.
-    #[schema(example = "counter")]
+    #[schema(value_type = schema::Role, example = "counter")]
     role: &'static str,
     /// Where the person works; null: in all of the tenant's facilities.
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<Vec<schema::Id>>)]
     facility_ids: Option<Vec<FacilityId>>,
 }
 
@@ -104,12 +104,10 @@ impl From<User> for UserDto {
     request_body = LoginDto,
     responses(
         (status = 200, body = SignedInDto, description = "Signed in."),
-        (status = 400, body = schema::Problem, content_type = "application/problem+json", description = "`malformed-json`."),
         (status = 401, body = schema::Problem, content_type = "application/problem+json", description = "`credentials-wrong`."),
         (status = 403, body = schema::Problem, content_type = "application/problem+json",
             description = "`not-allowed`: asked for by another site's page."),
-        (status = 415, body = schema::Problem, content_type = "application/problem+json", description = "`unsupported-media-type`."),
-        (status = 422, body = schema::Problem, content_type = "application/problem+json", description = "`field-invalid`."),
+        BodyErrors,
         (status = 503, body = schema::Problem, content_type = "application/problem+json",
             description = "`busy`, `draining`, `storage-unavailable`: come back after `Retry-After`."),
     )
@@ -155,6 +153,7 @@ pub(super) async fn login(
             description = "`refresh-refused`: the cookie is missing, expired, revoked or was used before. Sign in again."),
         (status = 403, body = schema::Problem, content_type = "application/problem+json",
             description = "`not-allowed`: asked for by another site's page."),
+        BodyErrors,
         (status = 503, body = schema::Problem, content_type = "application/problem+json",
             description = "`busy`, `draining`, `storage-unavailable`: come back after `Retry-After`."),
     )
@@ -195,6 +194,7 @@ pub(super) async fn refresh(
         (status = 204, description = "Signed out; the cookie is taken away. Access tokens run out by themselves."),
         (status = 403, body = schema::Problem, content_type = "application/problem+json",
             description = "`not-allowed`: asked for by another site's page."),
+        BodyErrors,
         (status = 503, body = schema::Problem, content_type = "application/problem+json",
             description = "`busy`, `draining`, `storage-unavailable`: come back after `Retry-After`."),
     )
@@ -213,6 +213,7 @@ pub(super) async fn logout(
 
 /// Signing out says nothing; a body, if there is one, must still be JSON.
 #[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Nothing {}
 
 /// Who you are

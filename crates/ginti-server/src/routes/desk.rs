@@ -115,7 +115,7 @@ pub(crate) fn decimal(micros: i64) -> String {
 }
 
 /// Micro-units from a decimal; none if it is no number, has more than six decimals, or is too large.
-fn micros(text: &str) -> Option<i64> {
+pub(super) fn micros(text: &str) -> Option<i64> {
     let (is_negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
     let quantity: Quantity = digits.parse().ok()?;
     Some(if is_negative { -quantity.micros() } else { quantity.micros() })

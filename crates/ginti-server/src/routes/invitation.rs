@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
-use super::desk::users::hashed;
+use super::{desk::users::hashed, openapi::BodyErrors};
 use crate::{
     Deps,
     auth::{SameOrigin, check_new_password},
@@ -21,6 +21,7 @@ use crate::{
 #[schema(as = AcceptInvitation)]
 pub(super) struct AcceptDto {
     /// What stands behind the `#` of the link.
+    #[schema(value_type = schema::Plain)]
     secret: String,
     /// At least 8 characters, and none of the most used ones.
     #[schema(format = Password, min_length = 8, max_length = 200)]
@@ -32,7 +33,7 @@ pub(super) struct AcceptDto {
 #[schema(as = InvitationAccepted)]
 pub(super) struct AcceptedDto {
     /// To sign in with at /auth/login.
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::Id)]
     user_login_id: UserLoginId,
 }
 
@@ -47,16 +48,13 @@ pub(super) struct AcceptedDto {
     request_body = AcceptDto,
     responses(
         (status = 200, body = AcceptedDto, description = "The password is set; sign in with it."),
-        (status = 400, body = schema::Problem, content_type = "application/problem+json", description = "`malformed-json`."),
         (status = 403, body = schema::Problem, content_type = "application/problem+json",
             description = "`not-allowed`: asked for by another site's page."),
         (status = 404, body = schema::Problem, content_type = "application/problem+json",
             description = "`not-found`: there is no such invitation, or it was withdrawn."),
         (status = 409, body = schema::Problem, content_type = "application/problem+json",
             description = "`status-not-allowed`: it was used before, or its time is over."),
-        (status = 415, body = schema::Problem, content_type = "application/problem+json", description = "`unsupported-media-type`."),
-        (status = 422, body = schema::Problem, content_type = "application/problem+json",
-            description = "`field-invalid`: the sentence says what is wrong with the password."),
+        BodyErrors,
         (status = 503, body = schema::Problem, content_type = "application/problem+json",
             description = "`busy`, `draining`, `storage-unavailable`: come back after `Retry-After`."),
     )

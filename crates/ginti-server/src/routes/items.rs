@@ -10,12 +10,16 @@ use ginti_types::{
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{openapi::SignedInErrors, page::limit_or, sessions::session_id};
+use super::{
+    openapi::{PathErrors, SignedInErrors},
+    page::limit_or,
+    sessions::session_id,
+};
 use crate::{
     Deps,
     auth::Caller,
     problem::{Answer, ProblemResponse},
-    request::{Params, Segments},
+    request::{Params, Segments, Whole},
     schema,
 };
 
@@ -24,9 +28,9 @@ use crate::{
 #[serde(rename_all = "camelCase")]
 #[schema(as = Item)]
 pub(super) struct ItemDto {
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::Id)]
     import_item_seq_id: ItemSeqId,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<schema::Id>)]
     product_id: Option<ProductId>,
     #[schema(value_type = Option<String>)]
     product_identifier: Option<ProductIdentifier>,
@@ -35,24 +39,24 @@ pub(super) struct ItemDto {
     quantity: Quantity,
     #[schema(value_type = u64)]
     revision: Revision,
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::Id)]
     device_id: DeviceId,
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<schema::Time>)]
     counted_at: Option<Timestamp>,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<schema::Id>)]
     counted_by_user_login_id: Option<UserLoginId>,
-    #[schema(value_type = Option<String>, example = "Y")]
+    #[schema(value_type = Option<schema::Requested>, example = "Y")]
     is_requested: Option<Requested>,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<schema::Id>)]
     location_seq_id: Option<LocationSeqId>,
     /// What a person wrote beside the count.
     #[schema(value_type = Option<String>)]
     note: Option<Note>,
     /// `applied`; `late` for a count that waits for the manager. In history also `superseded` and `rejected`.
-    #[schema(value_type = String, example = "applied")]
+    #[schema(value_type = schema::Outcome, example = "applied")]
     outcome: Outcome,
     ledger_seq: u64,
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = schema::Time)]
     received_at: Timestamp,
     #[schema(value_type = String)]
     batch_id: BatchId,
@@ -65,9 +69,9 @@ pub(super) struct ItemListDto {
     items: Vec<ItemDto>,
     /// Cursor for the next call; ask again until it no longer moves.
     ledger_seq: u64,
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::Id)]
     epoch: Epoch,
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = schema::Time)]
     server_time: Timestamp,
 }
 
@@ -79,7 +83,7 @@ pub(super) struct HistoryEntryDto {
     #[serde(flatten)]
     item: ItemDto,
     /// Who sent it; who counted it is `countedByUserLoginId`.
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::Id)]
     sent_by: UserLoginId,
 }
 
@@ -123,8 +127,10 @@ impl From<HistoryEntry> for HistoryEntryDto {
 pub(super) struct ItemsQuery {
     /// `ledgerSeq` of the previous answer; 0 to begin.
     #[serde(default)]
-    after: u64,
+    #[param(value_type = u64, maximum = 9_007_199_254_740_991_u64)]
+    after: Whole,
     /// Rows per answer, 1 to 1,000; 500 if left out.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
 }
 
@@ -134,7 +140,7 @@ pub(super) struct ItemsQuery {
     path = "/maarg/poorti/InventoryCountImport/{inventoryCountImportId}/items",
     operation_id = "listItems",
     tag = "sessions",
-    params(("inventoryCountImportId" = String, Path, description = "The session."), ItemsQuery),
+    params(("inventoryCountImportId" = schema::Id, Path, description = "The session."), ItemsQuery),
     responses(
         (status = 200, body = ItemListDto, description = "In ledger order. A page may be short, even empty, and the cursor still move."),
         (status = 400, body = schema::Problem, content_type = "application/problem+json", description = "`invalid-parameter`."),
@@ -151,7 +157,7 @@ pub(super) async fn list(
     Params(query): Params<ItemsQuery>,
 ) -> Answer<Json<ItemListDto>> {
     let limit = limit_or(query.limit, 500)?;
-    let page = deps.store.items(&caller.access, &session_id(id)?, query.after, limit).await?;
+    let page = deps.store.items(&caller.access, &session_id(id)?, query.after.0, limit).await?;
     let page = page.ok_or_else(ProblemResponse::no_session)?;
     Ok(Json(ItemListDto {
         items: page.items.into_iter().map(ItemDto::from).collect(),
@@ -168,13 +174,14 @@ pub(super) async fn list(
     operation_id = "getItemHistory",
     tag = "sessions",
     params(
-        ("inventoryCountImportId" = String, Path, description = "The session."),
-        ("importItemSeqId" = String, Path, description = "The row.")
+        ("inventoryCountImportId" = schema::Id, Path, description = "The session."),
+        ("importItemSeqId" = schema::Id, Path, description = "The row.")
     ),
     responses(
         (status = 200, body = HistoryDto, description = "Superseded, late and rejected ones too."),
         (status = 404, body = schema::Problem, content_type = "application/problem+json",
             description = "`not-found`: unknown, or not yours to see."),
+        PathErrors,
         SignedInErrors,
     ),
     security(("bearer" = []))

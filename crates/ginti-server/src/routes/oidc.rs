@@ -67,6 +67,7 @@ pub(super) async fn methods(Extension(external): Extension<External>) -> Json<Me
 #[into_params(parameter_in = Query)]
 pub(super) struct StartQuery {
     /// Where in the app to go afterwards: a path of this server, `/` if left out.
+    #[param(value_type = Option<schema::Plain>)]
     return_to: Option<String>,
 }
 
@@ -117,12 +118,16 @@ async fn begin(
 #[into_params(parameter_in = Query)]
 pub(super) struct CallbackQuery {
     /// What the provider gave the person to be exchanged.
+    #[param(value_type = Option<schema::Plain>)]
     code: Option<String>,
     /// As it was sent along.
+    #[param(value_type = Option<schema::Plain>)]
     state: Option<String>,
     /// Why there is no code.
+    #[param(value_type = Option<schema::Plain>)]
     error: Option<String>,
     /// Who the provider is (RFC 9207).
+    #[param(value_type = Option<schema::Plain>)]
     iss: Option<String>,
 }
 

@@ -21,7 +21,11 @@ use crate::schema;
         description = "Offline-first inventory counting: every count reaches the server exactly once in effect. \
                        Every error is `application/problem+json` (RFC 9457) with a stable `code`.",
     ),
-    components(schemas(schema::Problem, schema::FieldError, schema::Receipt, schema::ReceiptItem)),
+    // Those that are only named in parameters are not found by themselves.
+    components(schemas(
+        schema::Problem, schema::FieldError, schema::Receipt, schema::ReceiptItem, schema::Id, schema::Plain, schema::Line,
+        schema::LineFilter, schema::LineOrder, schema::FileFormat,
+    )),
     tags(
         (name = "auth", description = "Signing in and out"),
         (name = "counts", description = "Sending counts"),
@@ -77,6 +81,29 @@ impl IntoResponses for SignedInErrors {
             ("401".to_owned(), problem("`token-missing`, `token-expired` (renew at /auth/refresh), `token-invalid`.")),
             ("503".to_owned(), problem("`busy`, `draining`, `storage-unavailable`: come back after `Retry-After`.")),
         ])
+    }
+}
+
+/// Answers of every route that takes a small JSON body.
+pub(super) struct BodyErrors;
+
+impl IntoResponses for BodyErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        BTreeMap::from([
+            ("400".to_owned(), problem("`malformed-json`, `invalid-parameter`.")),
+            ("413".to_owned(), problem("`body-too-large`.")),
+            ("415".to_owned(), problem("`unsupported-media-type`, `unsupported-encoding`.")),
+            ("422".to_owned(), problem("`field-invalid`: the sentence says which and why.")),
+        ])
+    }
+}
+
+/// Answers of every route with something of the caller's in its path.
+pub(super) struct PathErrors;
+
+impl IntoResponses for PathErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        BTreeMap::from([("400".to_owned(), problem("`invalid-parameter`: the path is no text."))])
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{Deps, auth::Caller, problem::Answer, request::Params, schema};
 #[serde(rename_all = "camelCase")]
 #[schema(as = Product)]
 pub(super) struct ProductDto {
-    #[schema(value_type = String, example = "10440")]
+    #[schema(value_type = schema::Id, example = "10440")]
     product_id: ProductId,
     product_name: String,
     sku: Option<String>,
@@ -29,7 +29,7 @@ pub(super) struct ProductListDto {
     /// Products the tenant has in all.
     total: u64,
     /// `after` for the next call; null when there are no more.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<schema::Id>)]
     next: Option<ProductId>,
 }
 
@@ -44,8 +44,10 @@ impl From<Product> for ProductDto {
 pub(super) struct ProductsQuery {
     /// `next` of the previous answer; left out to begin.
     #[serde(default)]
+    #[param(value_type = schema::Plain)]
     after: String,
     /// Products per answer, 1 to 1,000; 1,000 if left out.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
 }
 

@@ -6,7 +6,7 @@ use ginti_types::{Epoch, FacilityId, Purpose, SessionId, SessionStatus, Timestam
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::openapi::SignedInErrors;
+use super::openapi::{PathErrors, SignedInErrors};
 use crate::{
     Deps,
     auth::Caller,
@@ -20,32 +20,32 @@ use crate::{
 #[serde(rename_all = "camelCase")]
 #[schema(as = Session)]
 pub(super) struct SessionDto {
-    #[schema(value_type = String, example = "M101428")]
+    #[schema(value_type = schema::Id, example = "M101428")]
     inventory_count_import_id: SessionId,
     #[schema(example = "Cycle count, aisle 3")]
     count_import_name: String,
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::Id)]
     facility_id: FacilityId,
     facility_name: String,
     /// `HARD_COUNT` counts everything, `DIRECTED_COUNT` counts a list.
-    #[schema(value_type = String, example = "DIRECTED_COUNT")]
+    #[schema(value_type = schema::Purpose, example = "DIRECTED_COUNT")]
     purpose_type: Purpose,
-    #[schema(value_type = String, example = "SESSION_ASSIGNED")]
+    #[schema(value_type = schema::SessionStatus, example = "SESSION_ASSIGNED")]
     status_id: SessionStatus,
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<schema::Time>)]
     due_date: Option<Timestamp>,
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = schema::Time)]
     created_date: Timestamp,
     /// Rows that have a count.
     items_counted: u64,
     /// Rows on its list.
     items_requested: u64,
     /// Whose work it is; null: anybody's of the store.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<schema::Id>)]
     assigned_user_login_id: Option<UserLoginId>,
     assigned_user_name: Option<String>,
     /// When it was handed in.
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<schema::Time>)]
     submitted_date: Option<Timestamp>,
     /// Where in the store.
     area_name: Option<String>,
@@ -58,10 +58,10 @@ pub(super) struct SessionDto {
 #[serde(rename_all = "camelCase")]
 #[schema(as = Standing)]
 pub(super) struct StandingDto {
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::Id)]
     epoch: Epoch,
     ledger_seq: u64,
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = schema::Time)]
     server_time: Timestamp,
 }
 
@@ -132,11 +132,12 @@ pub(super) async fn list(State(deps): State<Deps>, caller: Caller) -> Answer<Jso
     path = "/maarg/poorti/InventoryCountImport/{inventoryCountImportId}",
     operation_id = "getSession",
     tag = "sessions",
-    params(("inventoryCountImportId" = String, Path, description = "The session.")),
+    params(("inventoryCountImportId" = schema::Id, Path, description = "The session.")),
     responses(
         (status = 200, body = SessionAnswerDto, description = "The session."),
         (status = 404, body = schema::Problem, content_type = "application/problem+json",
             description = "`not-found`: unknown, or not yours to see."),
+        PathErrors,
         SignedInErrors,
     ),
     security(("bearer" = []))

@@ -6,20 +6,20 @@ use ginti_store::{
     Access, DeviceReport, DeviceStanding, Reported, SessionDevice, SessionEvent, SessionUpdate, SessionUpdated,
     Statement, User,
 };
-use ginti_types::{Code, DeviceId, Epoch, Manifest, Problem, SessionId, SessionStatus, Timestamp, UserLoginId};
+use ginti_types::{Code, DeviceId, Epoch, Manifest, Object, Problem, SessionId, SessionStatus, Timestamp, UserLoginId};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::{
     desk::session_approval,
-    openapi::SignedInErrors,
+    openapi::{BodyErrors, PathErrors, SignedInErrors},
     sessions::{SessionAnswerDto, answer, session_id},
 };
 use crate::{
     Deps,
     auth::Caller,
     problem::{Answer, ProblemResponse},
-    request::{self, Segments},
+    request::{self, Segments, Whole},
     schema,
 };
 
@@ -37,12 +37,13 @@ const RETRIES_MS_AHEAD_MAX: i64 = 60 * 60 * 1_000;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = Manifest)]
 pub(super) struct ManifestDto {
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::Id)]
     device_id: DeviceId,
     /// Rows whose present count is the device's own, sent or not.
-    item_count: u64,
+    #[schema(value_type = u64, maximum = 9_007_199_254_740_991_u64)]
+    item_count: Whole,
     /// SHA-256 over `importItemSeqId LF revision LF` of each row in the order of the ids' bytes; its first 32 hexadecimal digits.
-    #[schema(min_length = 32, max_length = 32)]
+    #[schema(min_length = 32, max_length = 32, pattern = "^[0-9a-fA-F]{32}$")]
     digest: String,
 }
 
@@ -52,7 +53,7 @@ pub(super) struct ManifestDto {
 #[schema(as = Override)]
 pub(super) struct OverrideDto {
     /// Why; kept with the person's name.
-    #[schema(min_length = 1, max_length = 400)]
+    #[schema(value_type = schema::Reason)]
     reason: String,
 }
 
@@ -61,16 +62,18 @@ pub(super) struct OverrideDto {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = SessionUpdate)]
 pub(super) struct UpdateDto {
-    #[schema(value_type = Option<String>, example = "SESSION_SUBMITTED")]
+    #[schema(value_type = Option<schema::SessionStatus>, example = "SESSION_SUBMITTED")]
     status_id: Option<SessionStatus>,
     /// Whose work it is to be; null for anybody's of the store.
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<schema::Id>)]
     assigned_user_login_id: Option<Assignee>,
     /// Of the device that hands the session in.
-    manifest: Option<ManifestDto>,
+    #[schema(value_type = Option<ManifestDto>)]
+    manifest: Option<Object<ManifestDto>>,
     #[serde(rename = "override")]
-    overriding: Option<OverrideDto>,
+    #[schema(value_type = Option<OverrideDto>)]
+    overriding: Option<Object<OverrideDto>>,
 }
 
 /// Somebody, or nobody in particular.
@@ -86,20 +89,20 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Assignee>,
 #[serde(rename_all = "camelCase")]
 #[schema(as = SessionDevice)]
 pub(super) struct SessionDeviceDto {
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::Id)]
     device_id: DeviceId,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<schema::Id>)]
     counted_by_user_login_id: Option<UserLoginId>,
     counted_by_name: Option<String>,
     /// Rows that arrived of it.
     item_count: u64,
     /// Rows that it last said were not confirmed.
     unsent_count: Option<u64>,
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<schema::Time>)]
     oldest_unsent_at: Option<Timestamp>,
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<schema::Time>)]
     stated_at: Option<Timestamp>,
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<schema::Time>)]
     last_seen_at: Option<Timestamp>,
     /// `complete`: what it said is here. `missing`: it said more, or other. `unknown`: it said nothing.
     #[schema(example = "complete")]
@@ -116,10 +119,10 @@ pub(super) struct SessionDeviceListDto {
 #[serde(rename_all = "camelCase")]
 #[schema(as = Colleague)]
 pub(super) struct ColleagueDto {
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::Id)]
     user_login_id: UserLoginId,
     name: String,
-    #[schema(example = "counter")]
+    #[schema(value_type = schema::Role, example = "counter")]
     role: &'static str,
 }
 
@@ -134,20 +137,20 @@ pub(super) struct ColleagueListDto {
 #[serde(rename_all = "camelCase")]
 #[schema(as = SessionEvent)]
 pub(super) struct SessionEventDto {
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = schema::Time)]
     at: Timestamp,
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::Id)]
     user_login_id: UserLoginId,
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::SessionStatus)]
     from_status_id: SessionStatus,
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::SessionStatus)]
     to_status_id: SessionStatus,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<schema::Id>)]
     assigned_user_login_id: Option<UserLoginId>,
     /// Why it was handed in though something was missing.
     reason: Option<String>,
     /// Devices of which something was missing then.
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<schema::Id>)]
     missing_device_ids: Vec<DeviceId>,
 }
 
@@ -162,17 +165,19 @@ pub(super) struct SessionEventListDto {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = CourierStatus)]
 pub(super) struct ReportDto {
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::Id)]
     device_id: DeviceId,
     /// Anything that helps to know how it stands: version, browser, storage, courier. At most 16 KB.
     #[serde(default)]
     #[schema(value_type = Object)]
     details: serde_json::Map<String, serde_json::Value>,
     /// At most 200.
-    sessions: Vec<StatedDto>,
+    #[schema(value_type = Vec<StatedDto>, max_items = 200)]
+    sessions: Vec<Object<StatedDto>>,
     /// How often it tried deliveries again, in each of its last hours in which it did. At most 48.
     #[serde(default)]
-    retries: Vec<RetriesDto>,
+    #[schema(value_type = Vec<RetriesDto>, max_items = 48)]
+    retries: Vec<Object<RetriesDto>>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -180,9 +185,10 @@ pub(super) struct ReportDto {
 #[schema(as = CourierStatusRetries)]
 pub(super) struct RetriesDto {
     /// A moment in the hour.
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = schema::Time)]
     at: Timestamp,
     /// 1 to 100,000.
+    #[schema(minimum = 1, maximum = 100_000)]
     count: i64,
 }
 
@@ -190,14 +196,16 @@ pub(super) struct RetriesDto {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = CourierStatusSession)]
 pub(super) struct StatedDto {
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::Id)]
     inventory_count_import_id: SessionId,
-    item_count: u64,
-    #[schema(min_length = 32, max_length = 32)]
+    #[schema(value_type = u64, maximum = 9_007_199_254_740_991_u64)]
+    item_count: Whole,
+    #[schema(min_length = 32, max_length = 32, pattern = "^[0-9a-fA-F]{32}$")]
     digest: String,
     /// Rows that the server has not confirmed.
-    unsent_count: u64,
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = u64, maximum = 9_007_199_254_740_991_u64)]
+    unsent_count: Whole,
+    #[schema(value_type = Option<schema::Time>)]
     oldest_unsent_at: Option<Timestamp>,
 }
 
@@ -207,10 +215,10 @@ pub(super) struct StatedDto {
 pub(super) struct ReportedDto {
     /// What a manager asks of the device, told once: `flush` (send what you have), `sign-in` (ask your person to sign in again).
     nudges: Vec<String>,
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::Id)]
     epoch: Epoch,
     ledger_seq: u64,
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = schema::Time)]
     server_time: Timestamp,
 }
 
@@ -226,7 +234,7 @@ pub(super) struct ReportedDto {
     path = "/maarg/poorti/InventoryCountImport/{inventoryCountImportId}",
     operation_id = "updateSession",
     tag = "sessions",
-    params(("inventoryCountImportId" = String, Path, description = "The session.")),
+    params(("inventoryCountImportId" = schema::Id, Path, description = "The session.")),
     request_body = UpdateDto,
     responses(
         (status = 200, body = SessionAnswerDto, description = "As it stands now."),
@@ -236,7 +244,7 @@ pub(super) struct ReportedDto {
             description = "`not-found`: unknown, or not yours to see."),
         (status = 409, body = schema::Problem, content_type = "application/problem+json",
             description = "`session-incomplete`: `devices` says which device and how many. `status-not-allowed`."),
-        (status = 422, body = schema::Problem, content_type = "application/problem+json", description = "`field-invalid`."),
+        BodyErrors,
         SignedInErrors,
     ),
     security(("bearer" = []))
@@ -251,7 +259,7 @@ pub(super) async fn update(
     if deps.drain.has_begun() {
         return Err(ProblemResponse::draining());
     }
-    let reason = given.overriding.map(|overriding| overriding.reason.trim().to_owned());
+    let reason = given.overriding.map(|Object(overriding)| overriding.reason.trim().to_owned());
     if reason.as_ref().is_some_and(|reason| !(1..=REASON_CHARS_MAX).contains(&reason.chars().count())) {
         let detail = "Say in a few words why (\"override.reason\", 1 to 400 characters).";
         return Err(ProblemResponse::new(Code::FieldInvalid, detail));
@@ -260,9 +268,9 @@ pub(super) async fn update(
         let detail = "Only a lead or a manager can answer for what is missing. Ask one to submit this count.";
         return Err(ProblemResponse::new(Code::NotAllowed, detail));
     }
-    let stated = given.manifest.map(|given| {
+    let stated = given.manifest.map(|Object(given)| {
         check_digest(&given.digest)?;
-        Ok::<_, ProblemResponse>((given.device_id, Manifest { item_count: given.item_count, digest: given.digest }))
+        Ok::<_, ProblemResponse>((given.device_id, Manifest { item_count: given.item_count.0, digest: given.digest }))
     });
     if given.status_id == Some(SessionStatus::SessionApproved) {
         if given.assigned_user_login_id.is_some() || stated.is_some() {
@@ -315,11 +323,12 @@ async fn updated_answer(
     path = "/maarg/poorti/InventoryCountImport/{inventoryCountImportId}/devices",
     operation_id = "listSessionDevices",
     tag = "sessions",
-    params(("inventoryCountImportId" = String, Path, description = "The session.")),
+    params(("inventoryCountImportId" = schema::Id, Path, description = "The session.")),
     responses(
         (status = 200, body = SessionDeviceListDto, description = "Each with what arrived of it and what it said."),
         (status = 404, body = schema::Problem, content_type = "application/problem+json",
             description = "`not-found`: unknown, or not yours to see."),
+        PathErrors,
         SignedInErrors,
     ),
     security(("bearer" = []))
@@ -340,11 +349,12 @@ pub(super) async fn devices(
     path = "/maarg/poorti/InventoryCountImport/{inventoryCountImportId}/colleagues",
     operation_id = "listColleagues",
     tag = "sessions",
-    params(("inventoryCountImportId" = String, Path, description = "The session.")),
+    params(("inventoryCountImportId" = schema::Id, Path, description = "The session.")),
     responses(
         (status = 200, body = ColleagueListDto, description = "By name."),
         (status = 404, body = schema::Problem, content_type = "application/problem+json",
             description = "`not-found`: unknown, or not yours to see."),
+        PathErrors,
         SignedInErrors,
     ),
     security(("bearer" = []))
@@ -373,11 +383,12 @@ pub(super) async fn colleagues(
     path = "/maarg/poorti/InventoryCountImport/{inventoryCountImportId}/events",
     operation_id = "listSessionEvents",
     tag = "sessions",
-    params(("inventoryCountImportId" = String, Path, description = "The session.")),
+    params(("inventoryCountImportId" = schema::Id, Path, description = "The session.")),
     responses(
         (status = 200, body = SessionEventListDto, description = "Every change of status or person."),
         (status = 404, body = schema::Problem, content_type = "application/problem+json",
             description = "`not-found`: unknown, or not yours to see."),
+        PathErrors,
         SignedInErrors,
     ),
     security(("bearer" = []))
@@ -404,8 +415,7 @@ pub(super) async fn events(
     responses(
         (status = 200, body = ReportedDto, description = "Taken. Sessions you may not see are passed over."),
         (status = 403, body = schema::Problem, content_type = "application/problem+json", description = "`device-revoked`."),
-        (status = 413, body = schema::Problem, content_type = "application/problem+json", description = "`body-too-large`."),
-        (status = 422, body = schema::Problem, content_type = "application/problem+json", description = "`field-invalid`."),
+        BodyErrors,
         SignedInErrors,
     ),
     security(("bearer" = []))
@@ -431,11 +441,11 @@ pub(super) async fn report(
     }
     let now = deps.now();
     let retries = retries(&given.retries, now)?;
-    let stated = |given: StatedDto| {
+    let stated = |Object(given): Object<StatedDto>| {
         check_digest(&given.digest)?;
         let statement = Statement {
-            manifest: Manifest { item_count: given.item_count, digest: given.digest },
-            unsent: given.unsent_count,
+            manifest: Manifest { item_count: given.item_count.0, digest: given.digest },
+            unsent: given.unsent_count.0,
             oldest_unsent: given.oldest_unsent_at,
             stated: now,
         };
@@ -463,13 +473,13 @@ pub(super) async fn report(
 }
 
 /// Hours that the device may mean; what its clock makes up is passed over.
-fn retries(given: &[RetriesDto], now: Timestamp) -> Answer<Vec<(Timestamp, i64)>> {
-    if given.len() > RETRIES_MAX || given.iter().any(|hour| !(1..=100_000).contains(&hour.count)) {
+fn retries(given: &[Object<RetriesDto>], now: Timestamp) -> Answer<Vec<(Timestamp, i64)>> {
+    if given.len() > RETRIES_MAX || given.iter().any(|Object(hour)| !(1..=100_000).contains(&hour.count)) {
         let detail = "\"retries\" must hold at most 48 hours, each with a \"count\" of 1 to 100000.";
         return Err(ProblemResponse::new(Code::FieldInvalid, detail));
     }
     let is_near = |at: Timestamp| (-RETRIES_MS_MAX..=RETRIES_MS_AHEAD_MAX).contains(&(at.unix_ms() - now.unix_ms()));
-    Ok(given.iter().filter(|hour| is_near(hour.at)).map(|hour| (hour.at, hour.count)).collect())
+    Ok(given.iter().map(|Object(hour)| (hour.at, hour.count)).filter(|(at, _)| is_near(*at)).collect())
 }
 
 fn check_digest(digest: &str) -> Answer<()> {

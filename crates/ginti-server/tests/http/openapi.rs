@@ -40,6 +40,32 @@ async fn every_operation_tells_its_errors_as_problems() {
     }
 }
 
+#[tokio::test]
+async fn every_reference_leads_to_a_shape() {
+    fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+        match value {
+            Value::Object(members) => {
+                found.extend(members.get("$ref").and_then(Value::as_str));
+                members.values().for_each(|value| references(value, found));
+            }
+            Value::Array(items) => items.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+    let document = World::new().await.get("/openapi.json").send().await.ok();
+    let mut found = Vec::new();
+    references(&document, &mut found);
+    assert!(found.len() > 200);
+    for reference in found {
+        let pointer = reference.strip_prefix('#').expect("all shapes are in the document");
+        assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+    }
+    // Two shapes of one name would be one of them.
+    let schemas = &document["components"]["schemas"];
+    assert!(schemas["User"]["properties"]["tenantId"].is_object(), "whoever signed in");
+    assert!(schemas["Person"]["properties"]["tenantId"].is_null(), "somebody of the tenant");
+}
+
 /// The document's shapes against the types that are really parsed and printed.
 #[tokio::test]
 async fn the_described_shapes_are_those_on_the_wire() {

@@ -14,6 +14,7 @@ use crate::{
     problem::{Answer, ProblemResponse},
     request::{self, Segments},
     routes::openapi::ManagerErrors,
+    schema,
 };
 
 /// A token's name has to fit into a sign-in name.
@@ -28,22 +29,22 @@ pub(crate) struct ApiTokenDto {
     name: String,
     /// The name that stands in attributions and in the audit log for what is done with it: `token:` and its own, and a number if
     /// there was one of that name before.
-    #[schema(value_type = String, example = "token:erp")]
+    #[schema(value_type = schema::Id, example = "token:erp")]
     user_login_id: UserLoginId,
     /// `counter`, `lead` or `manager`.
-    #[schema(example = "manager")]
+    #[schema(value_type = schema::TokenRole, example = "manager")]
     role: &'static str,
     /// Null: every store.
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<Vec<schema::Id>>)]
     facility_ids: Option<Vec<FacilityId>>,
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = schema::Time)]
     created_date: Timestamp,
     created_by_user_login_id: String,
     /// Null: good until it is revoked.
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<schema::Time>)]
     expires_at: Option<Timestamp>,
     /// To the minute. Null: never used.
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<schema::Time>)]
     last_used_at: Option<Timestamp>,
 }
 
@@ -75,16 +76,16 @@ pub(crate) struct ApiTokensDto {
 #[schema(as = NewApiToken)]
 pub(crate) struct NewApiTokenDto {
     /// What it is for.
-    #[schema(min_length = 1, max_length = 30, example = "erp")]
+    #[schema(value_type = schema::ShortName, example = "erp")]
     name: String,
     /// `counter`, `lead` or `manager`; no token is an admin.
-    #[schema(example = "manager")]
+    #[schema(value_type = schema::TokenRole, example = "manager")]
     role: String,
     /// Null: every store.
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<Vec<schema::Id>>)]
     facility_ids: Option<Vec<FacilityId>>,
     /// Null: good until it is revoked.
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<schema::Time>)]
     expires_at: Option<Timestamp>,
 }
 

@@ -13,6 +13,7 @@ use crate::{
     problem::Answer,
     request::Params,
     routes::{openapi::ManagerErrors, page::limit_or},
+    schema,
 };
 
 /// A decision, as it was written down.
@@ -21,7 +22,7 @@ use crate::{
 #[schema(as = AuditEntry)]
 pub(crate) struct EntryDto {
     audit_id: i64,
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = schema::Time)]
     at: Timestamp,
     user_login_id: String,
     /// Such as `run-created`, `sessions-planned`, `lines-decided`, `run-approved`, `device-revoked`, `user-put`,
@@ -69,8 +70,10 @@ pub(crate) struct AuditQuery {
     /// `next` of the previous answer.
     before: Option<i64>,
     /// Only what has to do with this run, device, user or receiver.
+    #[param(value_type = Option<schema::Plain>)]
     subject: Option<String>,
     /// Entries per answer, 1 to 1,000; 100 if left out.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
 }
 

@@ -4,7 +4,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use ginti_desk::{
     Approval, ApproveRun, Blocking, Decide, Decided, Decision, LineRef, Plan, RecountLines, Recounted, UndoDecision,
 };
-use ginti_types::{Code, Quantity, SessionId, UserLoginId};
+use ginti_types::{Code, Object, Quantity, SessionId, UserLoginId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -15,6 +15,7 @@ use crate::{
     problem::{Answer, ProblemResponse},
     request::{Large, Segments},
     routes::openapi::ManagerErrors,
+    schema,
 };
 
 const LINES_MAX: usize = 1_000;
@@ -25,11 +26,13 @@ const REASON_CHARS_MAX: usize = 400;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = LineRef)]
 pub(crate) struct LineRefDto {
+    #[schema(value_type = schema::Id)]
     facility_id: String,
     /// A product id, or `?` and a code.
+    #[schema(value_type = schema::Line)]
     subject: String,
     /// Accepted in the place of what was counted: one of a contested line's values.
-    #[schema(value_type = Option<f64>)]
+    #[schema(value_type = Option<schema::Quantity>)]
     chosen_quantity: Option<Quantity>,
 }
 
@@ -45,17 +48,18 @@ impl From<LineRefDto> for LineRef {
 #[schema(as = Decide)]
 pub(crate) struct DecideDto {
     /// 1 to 1,000; all or none.
-    #[schema(min_items = 1, max_items = 1000)]
-    lines: Vec<LineRefDto>,
+    #[schema(value_type = Vec<LineRefDto>, min_items = 1, max_items = 1000)]
+    lines: Vec<Object<LineRefDto>>,
     /// `accept`, `reject` (needs a reason) or `recount`; null to have nothing decided.
+    #[schema(value_type = Option<schema::Decision>)]
     decision: Option<String>,
-    #[schema(min_length = 1, max_length = 400)]
+    #[schema(value_type = Option<schema::Reason>)]
     reason: Option<String>,
     /// Of a recount: who counts; whoever counted before if left out.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<schema::Id>)]
     assigned_user_login_id: Option<UserLoginId>,
     /// Of a recount: what its sessions are called.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(value_type = Option<schema::Name>)]
     count_import_name: Option<String>,
 }
 
@@ -66,7 +70,7 @@ pub(crate) struct DecidedDto {
     /// To take it back by.
     decision_id: i64,
     /// Sessions made for a recount.
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<schema::Id>)]
     inventory_count_import_ids: Vec<SessionId>,
 }
 
@@ -76,9 +80,10 @@ pub(crate) struct DecidedDto {
 #[schema(as = Approve)]
 pub(crate) struct ApproveDto {
     /// Only this store; all of yours if left out.
+    #[schema(value_type = Option<schema::Id>)]
     facility_id: Option<String>,
     /// Why, though contested or late lines are undecided: they are taken as they stand.
-    #[schema(min_length = 1, max_length = 400)]
+    #[schema(value_type = Option<schema::Reason>)]
     reason: Option<String>,
 }
 
@@ -95,7 +100,7 @@ pub(crate) struct ApprovedDto {
     path = "/maarg/poorti/InventoryCountRun/{workEffortId}/decisions",
     operation_id = "decide",
     tag = "decide",
-    params(("workEffortId" = String, Path, description = "The run.")),
+    params(("workEffortId" = schema::Id, Path, description = "The run.")),
     request_body = DecideDto,
     responses((status = 201, body = DecidedDto, description = "Decided, all of them."), ManagerErrors),
     security(("bearer" = []))
@@ -119,7 +124,7 @@ pub(crate) async fn decide(
     if decision == Some(Decision::Reject) && reason.is_none() {
         return Err(ProblemResponse::new(Code::FieldInvalid, "Say in a few words why (\"reason\")."));
     }
-    let lines: Vec<LineRef> = given.lines.into_iter().map(LineRef::from).collect();
+    let lines: Vec<LineRef> = given.lines.into_iter().map(|Object(line)| line.into()).collect();
     let (access, now) = (caller.access.clone(), deps.now());
     if decision == Some(Decision::Recount) {
         if let Some(person) = &given.assigned_user_login_id {
@@ -180,7 +185,7 @@ fn problem(decided: Decided) -> ProblemResponse {
     operation_id = "undoDecision",
     tag = "decide",
     params(
-        ("workEffortId" = String, Path, description = "The run."),
+        ("workEffortId" = schema::Id, Path, description = "The run."),
         ("decisionId" = i64, Path, description = "What the decision answered."),
     ),
     responses((status = 204, description = "Every line of it stands as it did before."), ManagerErrors),
@@ -207,7 +212,7 @@ pub(crate) async fn undo(
     path = "/maarg/poorti/InventoryCountRun/{workEffortId}/approval",
     operation_id = "approveRun",
     tag = "decide",
-    params(("workEffortId" = String, Path, description = "The run.")),
+    params(("workEffortId" = schema::Id, Path, description = "The run.")),
     request_body = ApproveDto,
     responses((status = 200, body = ApprovedDto, description = "Approved."), ManagerErrors),
     security(("bearer" = []))

@@ -8,8 +8,8 @@ use axum::{
 use ginti_desk::{Adopt, Filter, Order, Refresh, ReviewLine, ReviewLines, ReviewPage, run_on};
 use ginti_store::{Access, Store, StoreError};
 use ginti_types::Code;
-use serde::Deserialize;
-use utoipa::IntoParams;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::{decimal, no_run, review::LineDto};
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
     problem::{Answer, ProblemResponse},
     request::{Params, Segments},
     routes::openapi::ManagerErrors,
+    schema,
 };
 
 /// Lines read at a time.
@@ -27,6 +28,7 @@ const PAGE: i64 = 1_000;
 #[into_params(parameter_in = Query)]
 pub(crate) struct ExportQuery {
     /// `csv` or `json`; `csv` if left out.
+    #[param(value_type = Option<schema::FileFormat>)]
     format: Option<String>,
 }
 
@@ -38,8 +40,11 @@ pub(crate) struct ExportQuery {
     path = "/maarg/poorti/InventoryCountRun/{workEffortId}/export",
     operation_id = "exportRun",
     tag = "decide",
-    params(("workEffortId" = String, Path, description = "The run."), ExportQuery),
-    responses((status = 200, content_type = "text/csv", body = String, description = "All lines, by store and product."), ManagerErrors),
+    params(("workEffortId" = schema::Id, Path, description = "The run."), ExportQuery),
+    responses(
+        (status = 200, description = "All lines, by store and product.", content((String = "text/csv"), (ExportDto = "application/json"))),
+        ManagerErrors,
+    ),
     security(("bearer" = []))
 )]
 pub(crate) async fn export(
@@ -59,6 +64,14 @@ pub(crate) async fn export(
         ExportFormat::Json => ("application/json", "attachment; filename=\"count.json\""),
     };
     Ok(([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, name)], body).into_response())
+}
+
+/// A run's lines for programs.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RunExport)]
+pub(crate) struct ExportDto {
+    /// As `…/review` answers them, all of them.
+    items: Vec<LineDto>,
 }
 
 /// How a run's lines are written.
@@ -107,8 +120,8 @@ pub async fn export_run(
     let body = match format {
         ExportFormat::Csv => csv_of(&lines).map_err(|error| failed(error.to_string()))?,
         ExportFormat::Json => {
-            let items: Vec<_> = lines.into_iter().map(LineDto::from).collect();
-            serde_json::to_vec(&serde_json::json!({ "items": items })).map_err(|error| failed(error.to_string()))?
+            let items = lines.into_iter().map(LineDto::from).collect();
+            serde_json::to_vec(&ExportDto { items }).map_err(|error| failed(error.to_string()))?
         }
     };
     Ok(Some(body))
@@ -160,7 +173,7 @@ fn csv_of(lines: &[ReviewLine]) -> Result<Vec<u8>, csv::Error> {
 }
 
 /// A text that no spreadsheet takes for a formula.
-fn safe(text: &str) -> String {
+pub(crate) fn safe(text: &str) -> String {
     let is_risky =
         text.trim_start().starts_with(['=', '+', '-', '@', '|', '%']) || text.starts_with(['\t', '\r', '\n']);
     if is_risky { format!("'{text}") } else { text.to_owned() }

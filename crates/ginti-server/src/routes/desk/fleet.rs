@@ -15,6 +15,7 @@ use crate::{
     problem::{Answer, ProblemResponse},
     request::{Large, Segments},
     routes::openapi::ManagerErrors,
+    schema,
 };
 
 /// A device, as it last said and as it was last seen.
@@ -24,11 +25,11 @@ use crate::{
 pub(crate) struct DeviceDto {
     device_id: String,
     is_revoked: bool,
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = schema::Time)]
     first_seen_at: Timestamp,
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = schema::Time)]
     last_seen_at: Timestamp,
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<schema::Time>)]
     reported_at: Option<Timestamp>,
     reported_by_user_login_id: Option<String>,
     /// What it said of itself: versions, browser, storage, courier.
@@ -36,7 +37,7 @@ pub(crate) struct DeviceDto {
     details: Option<serde_json::Value>,
     /// Rows that it said were not confirmed.
     unsent_count: u64,
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<schema::Time>)]
     oldest_unsent_at: Option<Timestamp>,
     /// Why counts of it were refused last, if it has not said since that all is well.
     #[schema(example = "clock-skew")]
@@ -86,7 +87,7 @@ impl DeviceDto {
 #[schema(as = DeviceList)]
 pub(crate) struct DevicesDto {
     items: Vec<DeviceDto>,
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = schema::Time)]
     server_time: Timestamp,
 }
 
@@ -98,6 +99,7 @@ pub(crate) struct UpdateDto {
     /// Nothing of it is taken any more, or again. What it has not sent stays on it.
     is_revoked: Option<bool>,
     /// `flush` (send what you have) or `sign-in` (ask your person to sign in again), told at its next contact.
+    #[schema(value_type = Option<schema::Nudge>)]
     nudge: Option<String>,
 }
 
@@ -127,7 +129,7 @@ pub(crate) struct BatchDto {
     count_import_name: String,
     device_id: String,
     sent_by_user_login_id: String,
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = schema::Time)]
     received_at: Timestamp,
     /// Counts of it that are in history.
     counts: u64,
@@ -170,7 +172,7 @@ pub(crate) async fn batch(
     path = "/maarg/poorti/Devices/{deviceId}",
     operation_id = "updateDevice",
     tag = "fleet",
-    params(("deviceId" = String, Path, description = "The device.")),
+    params(("deviceId" = schema::Id, Path, description = "The device.")),
     request_body = UpdateDto,
     responses((status = 204, description = "Done; a nudge waits for the device's next contact."), ManagerErrors),
     security(("bearer" = []))

@@ -19,6 +19,7 @@ use crate::{
     problem::{Answer, ProblemResponse},
     request::{self, Segments},
     routes::openapi::ManagerErrors,
+    schema,
 };
 
 /// How long an invitation can be used, in milliseconds.
@@ -30,16 +31,16 @@ const GOOD_FOR_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 #[schema(as = Invitation)]
 pub(crate) struct InvitationDto {
     invitation_id: i64,
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::Id)]
     user_login_id: UserLoginId,
     name: String,
     /// `counter`, `lead`, `manager` or `admin`.
-    #[schema(example = "counter")]
+    #[schema(value_type = schema::Role, example = "counter")]
     role: &'static str,
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = schema::Time)]
     created_date: Timestamp,
     created_by_user_login_id: String,
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = schema::Time)]
     expires_at: Timestamp,
     /// It can no longer be used. Invite the person again, or withdraw it.
     is_expired: bool,
@@ -57,14 +58,15 @@ pub(crate) struct InvitationsDto {
 #[schema(as = NewInvitation)]
 pub(crate) struct NewInvitationDto {
     /// The sign-in name.
-    #[schema(min_length = 1, max_length = 40)]
+    #[schema(value_type = schema::Id)]
     user_login_id: String,
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(value_type = schema::Name)]
     name: String,
     /// `counter`, `lead`, `manager` or `admin`.
+    #[schema(value_type = schema::Role)]
     role: String,
     /// Null: every store (managers and admins only).
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<Vec<schema::Id>>)]
     facility_ids: Option<Vec<FacilityId>>,
 }
 
@@ -74,13 +76,13 @@ pub(crate) struct NewInvitationDto {
 #[schema(as = InvitationMade)]
 pub(crate) struct InvitationMadeDto {
     invitation_id: i64,
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::Id)]
     user_login_id: UserLoginId,
     /// Put this server's address before it. It works once, and is not told again; what stands behind the `#` is the secret, which
     /// browsers send to no server.
     #[schema(example = "/invitation#…")]
     path: String,
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = schema::Time)]
     expires_at: Timestamp,
 }
 

@@ -19,6 +19,7 @@ use crate::{
     problem::{Answer, ProblemResponse},
     request::{self, Params, Segments},
     routes::openapi::ManagerErrors,
+    schema,
 };
 
 const FIELDS: &[Field] = &[
@@ -40,8 +41,10 @@ pub(crate) struct PlanQuery {
     /// Rows with errors are left out, and the rest is made; without it, one error and nothing is made.
     skip_errors: Option<bool>,
     /// Which column a field is: `productSku:Article,facility:Shop`. Columns are otherwise found by name.
+    #[param(value_type = Option<schema::Plain>)]
     map: Option<String>,
     /// For rows that name no store.
+    #[param(value_type = Option<schema::Plain>)]
     facility_id: Option<String>,
 }
 
@@ -50,14 +53,14 @@ pub(crate) struct PlanQuery {
 #[serde(rename_all = "camelCase")]
 #[schema(as = PlannedFromFile)]
 pub(crate) struct PlannedDto {
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<schema::Id>)]
     inventory_count_import_id: Option<SessionId>,
     count_import_name: String,
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::Id)]
     facility_id: FacilityId,
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::Purpose)]
     purpose_type: Purpose,
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<schema::Time>)]
     due_date: Option<Timestamp>,
     product_count: usize,
 }
@@ -87,7 +90,7 @@ pub(crate) struct PlanFileDto {
     path = "/maarg/poorti/InventoryCountRun/{workEffortId}/sessions.csv",
     operation_id = "planByFile",
     tag = "plan",
-    params(("workEffortId" = String, Path, description = "The run."), PlanQuery),
+    params(("workEffortId" = schema::Id, Path, description = "The run."), PlanQuery),
     request_body(content = String, content_type = "text/csv", description = "At most 32 MiB and 100,000 rows."),
     responses((status = 200, body = PlanFileDto, description = "What was made, or would be."), ManagerErrors),
     security(("bearer" = []))
@@ -102,15 +105,10 @@ pub(crate) async fn plan(
 ) -> Answer<Json<PlanFileDto>> {
     let bytes = request::read_file(&headers, body, FILE_BYTES_MAX).await?;
     let catalogue = Catalogue::load(&deps, &caller).await?;
-    let mut file = File::open(&bytes, FIELDS, &mapping(query.map.as_deref()))?;
-    file.need(&["countImportName"])?;
+    let mut file = open(&bytes, query.map.as_deref())?;
     let mut sessions: BTreeMap<(String, FacilityId), PlannedSession> = BTreeMap::new();
-    while let Some(row) = file.next()? {
-        let read = read_row(&file, &row, &catalogue, query.facility_id.as_deref());
-        match read {
-            Ok(read) => add(&deps, &mut sessions, read)?,
-            Err((field, code, detail)) => file.complain(row.number, Some(field), code, &detail),
-        }
+    while let Some(read) = next(&mut file, &catalogue, query.facility_id.as_deref())? {
+        add(&deps, &mut sessions, read)?;
     }
     let is_dry_run = query.dry_run.unwrap_or(true);
     let is_made = !is_dry_run && (file.error_count == 0 || query.skip_errors == Some(true)) && !sessions.is_empty();
@@ -149,6 +147,32 @@ pub(crate) async fn plan(
     }))
 }
 
+fn open<'a>(bytes: &'a [u8], map: Option<&str>) -> Answer<File<'a>> {
+    let file = File::open(bytes, FIELDS, &mapping(map))?;
+    file.need(&["countImportName"])?;
+    Ok(file)
+}
+
+/// The next row that can be used; what is wrong with the others is in the file.
+fn next(file: &mut File<'_>, catalogue: &Catalogue, default_facility: Option<&str>) -> Answer<Option<RowRead>> {
+    while let Some(row) = file.next()? {
+        match read_row(file, &row, catalogue, default_facility) {
+            Ok(read) => return Ok(Some(read)),
+            Err((field, code, detail)) => file.complain(row.number, Some(field), code, &detail),
+        }
+    }
+    Ok(None)
+}
+
+/// Reads a file for a house of one store and one product.
+pub(crate) fn rehearse(bytes: &[u8], map: Option<&str>) -> Answer<(usize, usize)> {
+    let (mut file, catalogue) = (open(bytes, map)?, Catalogue::of_one());
+    while let Some(read) = next(&mut file, &catalogue, Some("STORE_1"))? {
+        debug_assert!(!read.name.is_empty() && !read.name.chars().any(char::is_control));
+    }
+    Ok((file.rows(), file.error_count))
+}
+
 struct RowRead {
     name: String,
     facility: FacilityId,
@@ -166,8 +190,12 @@ fn read_row(
     default_facility: Option<&str>,
 ) -> Result<RowRead, RowFault> {
     let name = file.cell(row, "countImportName");
-    if !(1..=100).contains(&name.chars().count()) {
-        return Err(("countImportName", "name-missing", "The count needs a name of 1 to 100 characters.".to_owned()));
+    if !(1..=100).contains(&name.chars().count()) || name.chars().any(char::is_control) {
+        return Err((
+            "countImportName",
+            "name-missing",
+            "The count needs a name of 1 to 100 characters, on one line.".to_owned(),
+        ));
     }
     let own = file.cell(row, "facility");
     let own = if own.is_empty() { file.cell(row, "externalFacility") } else { own };
@@ -228,7 +256,7 @@ fn add(deps: &Deps, sessions: &mut BTreeMap<(String, FacilityId), PlannedSession
 }
 
 /// `MM-dd-yyyy HH:mm:ss` (taken as UTC), or ISO 8601.
-fn date(text: &str) -> Option<Timestamp> {
+pub(crate) fn date(text: &str) -> Option<Timestamp> {
     let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<u32>().ok();
     if text.len() == 19 && text.as_bytes()[2] == b'-' && text.is_ascii() {
         let (month, day, year) = (number(0..2)?, number(3..5)?, number(6..10)?);
@@ -267,6 +295,13 @@ impl Catalogue {
         let facilities = deps.store.facilities(&caller.access.tenant).await?;
         let facilities = facilities.into_iter().map(|facility| facility.id).filter(own).collect();
         Ok(Self { by_code, facilities })
+    }
+
+    /// One store and one product.
+    pub(super) fn of_one() -> Self {
+        let products: Vec<_> = ProductId::new("P1").into_iter().collect();
+        let by_code = ["P1", "A-1"].map(|code| (code.to_owned(), products.clone())).into();
+        Self { by_code, facilities: FacilityId::new("STORE_1").into_iter().collect() }
     }
 
     /// Products of that SKU, barcode or id; an id wins over all else.

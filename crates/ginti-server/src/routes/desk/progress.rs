@@ -13,7 +13,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{no_run, rooms::Rooms, run};
-use crate::{Deps, auth::Manager, layers, problem::Answer, request::Segments, routes::openapi::ManagerErrors};
+use crate::{Deps, auth::Manager, layers, problem::Answer, request::Segments, routes::openapi::ManagerErrors, schema};
 
 /// How far one session is.
 #[derive(Serialize, ToSchema)]
@@ -27,14 +27,14 @@ pub(crate) struct SessionProgressDto {
     purpose_type: String,
     status_id: String,
     assigned_user_login_id: Option<String>,
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<schema::Time>)]
     due_date: Option<Timestamp>,
     /// Rows that have a count.
     items_counted: u64,
     /// Rows on its list.
     items_requested: u64,
     devices: u64,
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<schema::Time>)]
     last_arrival_at: Option<Timestamp>,
     is_recount: bool,
     is_blind: bool,
@@ -48,7 +48,7 @@ pub(crate) struct AtWorkDto {
     user_login_id: String,
     inventory_count_import_id: String,
     device_id: String,
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = schema::Time)]
     last_arrival_at: Timestamp,
     /// Counts that arrived of the device in the session.
     counts: u64,
@@ -58,7 +58,7 @@ pub(crate) struct AtWorkDto {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Minute)]
 pub(crate) struct MinuteDto {
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = schema::Time)]
     at: Timestamp,
     counts: u64,
 }
@@ -86,7 +86,7 @@ pub(crate) struct ProgressDto {
     /// The last hour.
     per_minute: Vec<MinuteDto>,
     lag: LagDto,
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = schema::Time)]
     server_time: Timestamp,
 }
 
@@ -149,7 +149,7 @@ pub(super) async fn look(deps: &Deps, rooms: &Rooms, access: &Access, id: &str) 
     path = "/maarg/poorti/InventoryCountRun/{workEffortId}/progress",
     operation_id = "getProgress",
     tag = "watch",
-    params(("workEffortId" = String, Path, description = "The run.")),
+    params(("workEffortId" = schema::Id, Path, description = "The run.")),
     responses((status = 200, body = ProgressDto, description = "As it is now."), ManagerErrors),
     security(("bearer" = []))
 )]
@@ -170,7 +170,7 @@ pub(crate) async fn get(
     path = "/maarg/poorti/InventoryCountRun/{workEffortId}/progress/stream",
     operation_id = "streamProgress",
     tag = "watch",
-    params(("workEffortId" = String, Path, description = "The run.")),
+    params(("workEffortId" = schema::Id, Path, description = "The run.")),
     responses(
         (status = 200, content_type = "text/event-stream", body = String, description = "Events, until either side goes."),
         ManagerErrors,

@@ -18,6 +18,7 @@ use crate::{
     problem::{Answer, ProblemResponse},
     request::{Large, Params, Segments},
     routes::{openapi::ManagerErrors, page::limit_or},
+    schema,
 };
 
 /// Somebody who is told.
@@ -28,9 +29,10 @@ pub(crate) struct ReceiverDto {
     receiver_id: String,
     /// `webhook` (results in Ginti's JSON), `moqui` (results as a Moqui/HotWax inventory import takes them) or `alerts` (alerts
     /// instead of results, in Ginti's JSON).
+    #[schema(value_type = schema::ReceiverKind)]
     kind: &'static str,
     url: String,
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = schema::Time)]
     created_date: Timestamp,
 }
 
@@ -56,11 +58,10 @@ pub(crate) struct ReceiversDto {
 #[serde(deny_unknown_fields)]
 #[schema(as = NewReceiver)]
 pub(crate) struct NewReceiverDto {
-    /// `webhook`, `moqui` or `alerts`.
-    #[schema(example = "alerts")]
+    #[schema(value_type = schema::ReceiverKind, example = "alerts")]
     kind: String,
     /// `https://…`; an address on the internet.
-    #[schema(max_length = 500)]
+    #[schema(max_length = 500, pattern = "^https://", example = "https://erp.example/counts")]
     url: String,
 }
 
@@ -88,13 +89,13 @@ pub(crate) struct MessageDto {
     facility_id: Option<String>,
     /// The alert it tells of; null if it tells of results.
     alert_id: Option<i64>,
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = schema::Time)]
     created_date: Timestamp,
     attempts: u64,
     /// Null: it has arrived, or waits for a person.
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<schema::Time>)]
     next_attempt_at: Option<Timestamp>,
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<schema::Time>)]
     delivered_at: Option<Timestamp>,
     last_error: Option<String>,
     /// `delivered`, `waiting`, or `dead`: it waits for a person.
@@ -135,6 +136,7 @@ pub(crate) struct MessagesDto {
 #[into_params(parameter_in = Query)]
 pub(crate) struct MessagesQuery {
     /// Messages per answer, 1 to 1,000; 100 if left out.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
 }
 
@@ -160,7 +162,7 @@ pub(crate) async fn list(State(deps): State<Deps>, Manager(caller): Manager) -> 
     path = "/maarg/poorti/Receivers/{receiverId}",
     operation_id = "putReceiver",
     tag = "downstream",
-    params(("receiverId" = String, Path, description = "What you call it.")),
+    params(("receiverId" = schema::Id, Path, description = "What you call it.")),
     request_body = NewReceiverDto,
     responses((status = 200, body = SecretDto, description = "Added, or changed."), ManagerErrors),
     security(("bearer" = []))
@@ -189,7 +191,7 @@ pub(crate) async fn put(
     path = "/maarg/poorti/Receivers/{receiverId}",
     operation_id = "removeReceiver",
     tag = "downstream",
-    params(("receiverId" = String, Path, description = "Which.")),
+    params(("receiverId" = schema::Id, Path, description = "Which.")),
     responses((status = 204, description = "What waits for it is not sent any more."), ManagerErrors),
     security(("bearer" = []))
 )]

@@ -14,6 +14,7 @@ use crate::{
     problem::{Answer, ProblemResponse},
     request::{Params, Segments},
     routes::{openapi::ManagerErrors, page::limit_or},
+    schema,
 };
 
 /// One product in one store, all of the run's sessions together.
@@ -47,12 +48,13 @@ pub(crate) struct LineDto {
     /// Counts that came after their session was handed in.
     late_count: u64,
     /// `accept`, `reject` or `recount`.
+    #[schema(value_type = Option<schema::Decision>)]
     decision: Option<&'static str>,
     #[schema(value_type = Option<f64>)]
     chosen_quantity: Option<Box<RawValue>>,
     reason: Option<String>,
     decided_by_user_login_id: Option<String>,
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<schema::Time>)]
     decided_at: Option<Timestamp>,
 }
 
@@ -139,15 +141,15 @@ pub(crate) struct ContributionDto {
     import_item_seq_id: String,
     device_id: String,
     counted_by_user_login_id: String,
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = schema::Time)]
     counted_at: Timestamp,
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = schema::Time)]
     received_at: Timestamp,
     #[schema(value_type = f64)]
     quantity: Box<RawValue>,
     location_seq_id: Option<String>,
     note: Option<String>,
-    #[schema(value_type = String, example = "applied")]
+    #[schema(value_type = schema::Outcome, example = "applied")]
     outcome: Outcome,
     /// It is what counts of its row.
     holds: bool,
@@ -187,17 +189,22 @@ pub(crate) struct DetailDto {
 #[into_params(parameter_in = Query)]
 pub(crate) struct LinesQuery {
     /// Only this store.
+    #[param(value_type = Option<schema::Plain>)]
     facility_id: Option<String>,
     /// Only with this in name, SKU or id.
+    #[param(value_type = Option<schema::Plain>)]
     search: Option<String>,
     /// `all`, `undecided`, `different`, `contested`, `late`, `notCounted` or `unmatched`; `all` if left out.
+    #[param(value_type = Option<schema::LineFilter>)]
     filter: Option<String>,
     /// `attention` (contested, late, not counted, then what is most at stake), `weight` or `subject`; `attention` if left out.
+    #[param(value_type = Option<schema::LineOrder>)]
     sort: Option<String>,
     /// `next` of the previous answer.
     #[param(minimum = 0)]
     offset: Option<i64>,
     /// Lines per answer, 1 to 1,000; 100 if left out.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
 }
 
@@ -256,7 +263,7 @@ pub(super) async fn read(deps: &Deps, caller: &Caller, lines: ReviewLines) -> An
     path = "/maarg/poorti/InventoryCountRun/{workEffortId}/review",
     operation_id = "listReviewLines",
     tag = "decide",
-    params(("workEffortId" = String, Path, description = "The run."), LinesQuery),
+    params(("workEffortId" = schema::Id, Path, description = "The run."), LinesQuery),
     responses((status = 200, body = LinesDto, description = "The lines."), ManagerErrors),
     security(("bearer" = []))
 )]
@@ -267,7 +274,7 @@ pub(crate) async fn lines(
     Params(query): Params<LinesQuery>,
 ) -> Answer<Json<LinesDto>> {
     let asked = query.lines(&caller, id)?;
-    let after = asked.offset + asked.limit;
+    let after = asked.offset.saturating_add(asked.limit);
     let (lines, has_more) = read(&deps, &caller, asked).await?;
     Ok(Json(LinesDto { items: lines.into_iter().map(LineDto::from).collect(), next: has_more.then_some(after) }))
 }
@@ -278,7 +285,7 @@ pub(crate) async fn lines(
     path = "/maarg/poorti/InventoryCountRun/{workEffortId}/review/totals",
     operation_id = "getReviewTotals",
     tag = "decide",
-    params(("workEffortId" = String, Path, description = "The run.")),
+    params(("workEffortId" = schema::Id, Path, description = "The run.")),
     responses((status = 200, body = TotalsDto, description = "Over all of your stores."), ManagerErrors),
     security(("bearer" = []))
 )]
@@ -314,9 +321,9 @@ async fn refresh_if_there(deps: &Deps, caller: &Caller, id: &str) -> Answer<()> 
     operation_id = "getReviewLine",
     tag = "decide",
     params(
-        ("workEffortId" = String, Path, description = "The run."),
-        ("facilityId" = String, Path, description = "The store."),
-        ("subject" = String, Path, description = "A product id, or `?` and a code."),
+        ("workEffortId" = schema::Id, Path, description = "The run."),
+        ("facilityId" = schema::Id, Path, description = "The store."),
+        ("subject" = schema::Line, Path, description = "A product id, or `?` and a code."),
     ),
     responses((status = 200, body = DetailDto, description = "Who counted what, when, where, from which device."), ManagerErrors),
     security(("bearer" = []))

@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use ginti_desk::{CloneRun, CreateRun, PlanRun, PlannedSession, RunSummary, SessionNumbers, SplitSession};
-use ginti_types::{Code, FacilityId, ProductId, Purpose, SessionId, Timestamp, UserLoginId};
+use ginti_types::{Code, FacilityId, Object, ProductId, Purpose, SessionId, Timestamp, UserLoginId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -13,6 +13,7 @@ use crate::{
     problem::{Answer, ProblemResponse},
     request::{Large, Segments},
     routes::{openapi::ManagerErrors, sessions::session_id},
+    schema,
 };
 
 const NAME_CHARS_MAX: usize = 100;
@@ -42,9 +43,9 @@ pub(crate) struct RunDto {
     /// `CYCLE_CNT_CREATED`, `CYCLE_CNT_IN_PRGS`, `CYCLE_CNT_CMPLTD` (all handed in) or `CYCLE_CNT_CLOSED` (all approved).
     #[schema(value_type = String, example = "CYCLE_CNT_IN_PRGS")]
     status_id: &'static str,
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<schema::Time>)]
     estimated_completion_date: Option<Timestamp>,
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = schema::Time)]
     created_date: Timestamp,
     created_by_user_login_id: Option<String>,
     facility_ids: Vec<String>,
@@ -79,13 +80,14 @@ pub(crate) struct RunListDto {
 #[schema(as = NewRun)]
 pub(crate) struct NewRunDto {
     /// Made up if left out.
-    #[schema(min_length = 1, max_length = 30)]
+    #[schema(value_type = Option<schema::ShortName>)]
     work_effort_id: Option<String>,
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(value_type = schema::Name)]
     work_effort_name: String,
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<schema::Time>)]
     estimated_completion_date: Option<Timestamp>,
     /// A run whose sessions and lists are copied, without its counts.
+    #[schema(value_type = Option<schema::Id>)]
     copy_of_work_effort_id: Option<String>,
 }
 
@@ -95,30 +97,30 @@ pub(crate) struct NewRunDto {
 #[schema(as = NewSession)]
 pub(crate) struct NewSessionDto {
     /// Made up if left out.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<schema::Id>)]
     inventory_count_import_id: Option<SessionId>,
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(value_type = schema::Name)]
     count_import_name: String,
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::Id)]
     facility_id: FacilityId,
     /// `HARD_COUNT` counts everything, `DIRECTED_COUNT` counts a list.
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::Purpose)]
     purpose_type: Purpose,
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<schema::Time>)]
     due_date: Option<Timestamp>,
     /// Where in the store.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(value_type = Option<schema::Name>)]
     area_name: Option<String>,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<schema::Id>)]
     assigned_user_login_id: Option<UserLoginId>,
     /// Whoever counts is not shown what is expected; true if left out.
     is_blind: Option<bool>,
     /// The list of a directed count, by product id.
     #[serde(default)]
-    #[schema(value_type = Vec<String>, max_items = 100_000)]
+    #[schema(value_type = Vec<schema::Id>, max_items = 100_000)]
     product_ids: Vec<ProductId>,
     /// All products with this in name or SKU stand on the list too.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(value_type = Option<schema::Name>)]
     product_filter: Option<String>,
 }
 
@@ -127,7 +129,8 @@ pub(crate) struct NewSessionDto {
 #[schema(as = NewSessions)]
 pub(crate) struct NewSessionsDto {
     /// At most 500.
-    sessions: Vec<NewSessionDto>,
+    #[schema(value_type = Vec<NewSessionDto>, min_items = 1, max_items = 500)]
+    sessions: Vec<Object<NewSessionDto>>,
 }
 
 /// What was made.
@@ -136,7 +139,7 @@ pub(crate) struct NewSessionsDto {
 #[schema(as = Made)]
 pub(crate) struct MadeDto {
     work_effort_id: String,
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<schema::Id>)]
     inventory_count_import_ids: Vec<SessionId>,
 }
 
@@ -146,7 +149,7 @@ pub(crate) struct MadeDto {
 #[schema(as = Split)]
 pub(crate) struct SplitDto {
     /// Who counts, 2 to 50 people; each gets an equal part, the first keeps the session.
-    #[schema(value_type = Vec<String>, min_items = 2, max_items = 50)]
+    #[schema(value_type = Vec<schema::Id>, min_items = 2, max_items = 50)]
     user_login_ids: Vec<UserLoginId>,
 }
 
@@ -170,7 +173,7 @@ pub(crate) async fn list(State(deps): State<Deps>, Manager(caller): Manager) -> 
     path = "/maarg/poorti/InventoryCountRun/{workEffortId}",
     operation_id = "getRun",
     tag = "plan",
-    params(("workEffortId" = String, Path, description = "The run.")),
+    params(("workEffortId" = schema::Id, Path, description = "The run.")),
     responses((status = 200, body = RunDto, description = "The run."), ManagerErrors),
     security(("bearer" = []))
 )]
@@ -218,7 +221,7 @@ pub(crate) async fn create(
     path = "/maarg/poorti/InventoryCountRun/{workEffortId}/sessions",
     operation_id = "createSessions",
     tag = "plan",
-    params(("workEffortId" = String, Path, description = "The run.")),
+    params(("workEffortId" = schema::Id, Path, description = "The run.")),
     request_body = NewSessionsDto,
     responses((status = 201, body = MadeDto, description = "Made."), ManagerErrors),
     security(("bearer" = []))
@@ -233,7 +236,7 @@ pub(crate) async fn add(
         return Err(ProblemResponse::new(Code::FieldInvalid, "\"sessions\" must hold 1 to 500 of them."));
     }
     let mut sessions = Vec::with_capacity(given.sessions.len());
-    for session in given.sessions {
+    for Object(session) in given.sessions {
         sessions.push(planned(&deps, &caller, session).await?);
     }
     let ids: Vec<_> = sessions.iter().map(|session| session.id.clone()).collect();
@@ -318,7 +321,7 @@ async fn filtered(deps: &Deps, caller: &Caller, filter: &str) -> Answer<Vec<Prod
     path = "/maarg/poorti/InventoryCountImport/{inventoryCountImportId}/split",
     operation_id = "splitSession",
     tag = "plan",
-    params(("inventoryCountImportId" = String, Path, description = "The session.")),
+    params(("inventoryCountImportId" = schema::Id, Path, description = "The session.")),
     request_body = SplitDto,
     responses((status = 201, body = MadeDto, description = "The sessions, in the order of the people."), ManagerErrors),
     security(("bearer" = []))

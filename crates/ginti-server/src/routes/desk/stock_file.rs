@@ -20,6 +20,7 @@ use crate::{
     problem::{Answer, ProblemResponse},
     request::{self, Params},
     routes::openapi::ManagerErrors,
+    schema,
 };
 
 const FIELDS: &[Field] = &[
@@ -48,10 +49,12 @@ const LINES_AT_ONCE: usize = 5_000;
 #[into_params(parameter_in = Query)]
 pub(crate) struct StockQuery {
     /// The store.
+    #[param(value_type = schema::Plain)]
     facility_id: String,
     /// Only say what would be taken; true if left out.
     dry_run: Option<bool>,
     /// Which column a field is: `quantityOnHand:On shelf`. Columns are otherwise found by name.
+    #[param(value_type = Option<schema::Plain>)]
     map: Option<String>,
 }
 
@@ -97,25 +100,7 @@ pub(crate) async fn put(
     let Some(facility) = catalogue.facility(&query.facility_id) else {
         return Err(refused(ginti_desk::Plan::NoFacility(query.facility_id)).err().unwrap_or_else(super::no_run));
     };
-    let mut file = File::open(&bytes, FIELDS, &mapping(query.map.as_deref()))?;
-    file.need(&["productSku", "productId", "barcode"])?;
-    file.need(&["quantityOnHand"])?;
-    let mut lines: BTreeMap<ProductId, StockLine> = BTreeMap::new();
-    while let Some(row) = file.next()? {
-        match read_row(&file, &row, &catalogue) {
-            Ok(None) => {}
-            Ok(Some(line)) => {
-                let known = lines.entry(line.product.clone());
-                known
-                    .and_modify(|known| {
-                        known.on_hand = known.on_hand.saturating_add(line.on_hand);
-                        known.unit_cost = line.unit_cost.or(known.unit_cost);
-                    })
-                    .or_insert(line);
-            }
-            Err((field, code, detail)) => file.complain(row.number, Some(field), code, &detail),
-        }
-    }
+    let (mut file, lines) = read(&bytes, query.map.as_deref(), &catalogue)?;
     let is_dry_run = query.dry_run.unwrap_or(true);
     let products = lines.len();
     if !is_dry_run {
@@ -141,6 +126,41 @@ pub(crate) async fn put(
         error_count: file.error_count,
         errors: std::mem::take(&mut file.errors),
     }))
+}
+
+/// The lines of a file; what is wrong with it is in the file.
+fn read<'a>(
+    bytes: &'a [u8],
+    map: Option<&str>,
+    catalogue: &Catalogue,
+) -> Answer<(File<'a>, BTreeMap<ProductId, StockLine>)> {
+    let mut file = File::open(bytes, FIELDS, &mapping(map))?;
+    file.need(&["productSku", "productId", "barcode"])?;
+    file.need(&["quantityOnHand"])?;
+    let mut lines: BTreeMap<ProductId, StockLine> = BTreeMap::new();
+    while let Some(row) = file.next()? {
+        match read_row(&file, &row, &catalogue) {
+            Ok(None) => {}
+            Ok(Some(line)) => {
+                let known = lines.entry(line.product.clone());
+                known
+                    .and_modify(|known| {
+                        known.on_hand = known.on_hand.saturating_add(line.on_hand);
+                        known.unit_cost = line.unit_cost.or(known.unit_cost);
+                    })
+                    .or_insert(line);
+            }
+            Err((field, code, detail)) => file.complain(row.number, Some(field), code, &detail),
+        }
+    }
+    Ok((file, lines))
+}
+
+/// Reads a file for a store of one product.
+pub(crate) fn rehearse(bytes: &[u8], map: Option<&str>) -> Answer<(usize, usize)> {
+    let (file, lines) = read(bytes, map, &Catalogue::of_one())?;
+    debug_assert!(lines.len() <= 1);
+    Ok((file.rows(), file.error_count))
 }
 
 /// A row's line; none for a row that is about no variant (a picture's, in a Shopify export).

@@ -14,21 +14,22 @@ use crate::{
     problem::{Answer, ProblemResponse},
     request::{Large, Segments},
     routes::openapi::ManagerErrors,
+    schema,
 };
 
 /// A person.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = User)]
+#[schema(as = Person)]
 pub(crate) struct UserDto {
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::Id)]
     user_login_id: UserLoginId,
     name: String,
     /// `counter`, `lead`, `manager` or `admin`.
-    #[schema(example = "counter")]
+    #[schema(value_type = schema::Role, example = "counter")]
     role: &'static str,
     /// Null: every store.
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<Vec<schema::Id>>)]
     facility_ids: Option<Vec<FacilityId>>,
 }
 
@@ -49,7 +50,7 @@ pub(crate) struct UsersDto {
 #[serde(rename_all = "camelCase")]
 #[schema(as = Facility)]
 pub(crate) struct FacilityDto {
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::Id)]
     facility_id: FacilityId,
     facility_name: String,
 }
@@ -65,11 +66,12 @@ pub(crate) struct FacilitiesDto {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = PutUser)]
 pub(crate) struct PutUserDto {
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(value_type = schema::Name)]
     name: String,
+    #[schema(value_type = schema::Role)]
     role: String,
     /// Null: every store (managers and admins only).
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<Vec<schema::Id>>)]
     facility_ids: Option<Vec<FacilityId>>,
     /// At least 8 characters, and none of the most used ones. Needed for a new person; changing it ends all sign-ins.
     #[schema(min_length = 8, max_length = 200)]
@@ -119,7 +121,7 @@ pub(crate) async fn list(State(deps): State<Deps>, Manager(caller): Manager) -> 
     path = "/maarg/poorti/Users/{userLoginId}",
     operation_id = "putUser",
     tag = "people",
-    params(("userLoginId" = String, Path, description = "The sign-in name.")),
+    params(("userLoginId" = schema::Id, Path, description = "The sign-in name.")),
     request_body = PutUserDto,
     responses((status = 204, description = "Done."), ManagerErrors),
     security(("bearer" = []))
