@@ -133,6 +133,7 @@ impl Demo {
             .arg("--database")
             .arg(format!("sqlite://{}", folder.join("ginti.db").display()))
             .env("GINTI_DEMO_PASSWORD", PASSWORD)
+            .env("RUST_LOG", "error")
             .env("RUST_BACKTRACE", "0")
             .stdout(Stdio::piped());
         let mut process = server.spawn().context("the server could not be started")?;

@@ -2,6 +2,7 @@
 
 mod app;
 mod auth;
+mod bad_inputs;
 mod command;
 mod desk;
 mod health;
