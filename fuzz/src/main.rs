@@ -12,7 +12,8 @@ fuzz_target!(|bytes: &[u8]| (chosen().check)(bytes));
 fn chosen() -> &'static Target {
     static TARGET: OnceLock<Target> = OnceLock::new();
     TARGET.get_or_init(|| {
-        let name = std::env::var("GINTI_FUZZ_TARGET").expect("GINTI_FUZZ_TARGET says which target: use `cargo xtask fuzz`");
+        let name =
+            std::env::var("GINTI_FUZZ_TARGET").expect("GINTI_FUZZ_TARGET says which target: use `cargo xtask fuzz`");
         ginti_fuzz::target(&name).expect("there is a target of that name")
     })
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::workspace::Workspace;
-use crate::{debian, e2e, process, schemathesis, server, sim, size, tidy, torture, wasm, web};
+use crate::{debian, e2e, fuzz, process, schemathesis, server, sim, size, tidy, torture, wasm, web};
 
 /// What `cargo xtask test` takes.
 #[derive(Args)]
@@ -25,7 +25,11 @@ pub(crate) fn run(workspace: &Workspace, arguments: &TestArguments) -> Result<()
 }
 
 fn all(workspace: &Workspace, fast: bool, steps: &mut Steps) -> Result<()> {
-    steps.run("formatting", || cargo(workspace, &["fmt", "--all", "--check"]))?;
+    steps.run("formatting", || {
+        cargo(workspace, &["fmt", "--all", "--check"])?;
+        cargo(workspace, &["fmt", "--manifest-path", fuzz::MANIFEST, "--check"])
+    })?;
+    steps.run("the fuzzer's lock file", || fuzz::check_lock(workspace))?;
     steps.run("tidy", || tidy::check(workspace))?;
     if !fast {
         steps.run("browser and its driver", || debian::need(debian::CHROMIUM))?;

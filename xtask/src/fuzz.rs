@@ -24,17 +24,22 @@ pub(crate) struct FuzzArguments {
     /// Minutes for each target [default: 1, if --runs is not given either]
     #[arg(long, value_name = "N")]
     minutes: Option<u64>,
-    /// Keep in the repository's corpus what reaches more code, and as little of it as does
-    #[arg(long)]
-    keep: bool,
 }
 
 /// The triple is named so that build scripts, which run on this machine, get none of the flags.
 const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
     -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing";
-/// A longer kept input than that belongs to no small corpus.
-const KEPT_BYTES_MAX: u64 = 1_024;
+/// The runner's manifest, from the repository's root.
+pub(crate) const MANIFEST: &str = "fuzz/Cargo.toml";
+
+/// The runner's lock file follows the crates that it is built from.
+pub(crate) fn check_lock(workspace: &Workspace) -> Result<()> {
+    let mut metadata = process::cargo(&workspace.root);
+    metadata.args(["metadata", "--locked", "--format-version=1", "--manifest-path", MANIFEST]);
+    process::run_quietly(&mut metadata)
+        .context("fuzz/Cargo.lock is behind; `cargo metadata --manifest-path fuzz/Cargo.toml` brings it up to date")
+}
 
 /// Builds the runner and gives each target its turn.
 pub(crate) fn run(workspace: &Workspace, arguments: &FuzzArguments) -> Result<()> {
@@ -77,9 +82,6 @@ pub(crate) fn run(workspace: &Workspace, arguments: &FuzzArguments) -> Result<()
         let executed = executed(&said);
         println!("{executed} inputs, nothing found.");
         sum += executed;
-        if arguments.keep {
-            keep(&runner, workspace, name, [&found, &corpus.join(name)])?;
-        }
     }
     println!("\n{sum} inputs over {} targets: nothing was found.", names.len());
     Ok(())
@@ -91,44 +93,12 @@ fn build(workspace: &Workspace) -> Result<PathBuf> {
     let target = workspace.target.join("fuzz");
     let mut cargo = process::cargo(&workspace.root);
     cargo
-        .args([
-            "build",
-            "--release",
-            "--locked",
-            "--manifest-path",
-            "fuzz/Cargo.toml",
-            "--target",
-            host,
-            "--target-dir",
-        ])
+        .args(["build", "--release", "--locked", "--manifest-path", MANIFEST, "--target", host, "--target-dir"])
         .arg(&target)
         .env("RUSTFLAGS", FLAGS);
     process::run(&mut cargo)
         .context("the fuzzer could not be built; libFuzzer needs a compiler for C++ (the Debian package g++)")?;
     Ok(target.join(host).join("release/ginti-fuzz-runner"))
-}
-
-/// Of what was found and what is committed, the smallest inputs that reach the same code.
-fn keep(runner: &PathBuf, workspace: &Workspace, name: &str, [found, corpus]: [&PathBuf; 2]) -> Result<()> {
-    let mut merge = process::command(runner, &workspace.root);
-    merge.env("GINTI_FUZZ_TARGET", name).args(["-merge=1", "-verbosity=0", "-max_len=1024", "-set_cover_merge=1"]);
-    let kept = tempfile::tempdir().context("no temporary folder could be made")?;
-    let (smallest, reached) = (kept.path().join("smallest"), kept.path().join("log"));
-    fs::create_dir_all(&smallest)?;
-    process::run_quietly(
-        merge.arg(&smallest).arg(found).arg(corpus).arg(format!("-merge_control_file={}", reached.display())),
-    )?;
-    let mut added = 0;
-    for input in fs::read_dir(&smallest)? {
-        let input = input?;
-        let to = corpus.join(input.file_name());
-        if input.metadata()?.len() <= KEPT_BYTES_MAX && !to.exists() {
-            fs::copy(input.path(), to)?;
-            added += 1;
-        }
-    }
-    println!("{added} inputs added to the corpus.");
-    Ok(())
 }
 
 /// How many inputs were tried, as libFuzzer says at its end.

@@ -1,5 +1,5 @@
 //! Dependencies between the crates point one way: types ← sync ← {sync-wasm, sim} and
-//! types ← store ← {sqlite, postgres, desk} ← server ← sim. The sync machines never see the server, nor the server them.
+//! types ← store ← {sqlite, postgres, desk} ← server ← sim. `fuzz` stands at the end of both. The sync machines never see the server, nor the server them.
 
 use crate::workspace::Workspace;
 

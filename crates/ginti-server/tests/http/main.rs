@@ -6,6 +6,7 @@ mod bad_inputs;
 mod command;
 mod desk;
 mod health;
+mod hostile;
 mod import;
 mod items;
 mod limits;
