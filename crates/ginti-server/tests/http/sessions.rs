@@ -60,7 +60,7 @@ async fn unknown_foreign_and_impossible_ids_get_one_answer() {
         ("counter", "R1"),
         ("counter", "M3"),
         ("rival", "M1"),
-        ("counter", "%00"),
+        ("counter", "%0a"),
         ("counter", &"x".repeat(41)),
     ] {
         for path in ["", "/items", "/items/a/history", "/assignments"] {

@@ -151,7 +151,7 @@ fn status() -> impl Strategy<Value = SessionStatus> {
 }
 
 fn after() -> impl Strategy<Value = u64> {
-    prop_oneof![4 => 0..40_u64, 1 => Just(1 << 53)]
+    prop_oneof![4 => 0..40_u64, 1 => Just((1 << 53) - 1)]
 }
 
 fn form() -> impl Strategy<Value = Form> {
