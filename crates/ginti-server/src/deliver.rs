@@ -327,8 +327,8 @@ mod tests {
             let _ = stream.read(&mut request).await;
             let _ = stream.write_all(b"HTTP/1.1 500 No\r\nContent-Length: 99999999999\r\n\r\nno\0\xff").await;
             let mut bytes: usize = 0;
-            while stream.write_all(&[b'x'; 65_536]).await.is_ok() {
-                bytes += 65_536;
+            while stream.write_all(&[b'x'; 8_192]).await.is_ok() {
+                bytes += 8_192;
             }
             bytes
         });

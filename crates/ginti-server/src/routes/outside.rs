@@ -21,12 +21,12 @@ use crate::{
 };
 
 /// A body as it is after `Content-Encoding: gzip` is undone.
-pub fn gunzip(compressed: &[u8], bytes_max: usize) -> Result<Vec<u8>, Problem> {
+pub fn gunzip(compressed: &[u8], bytes_max: usize) -> Result<Vec<u8>, Box<Problem>> {
     told(request::gunzip(compressed, bytes_max))
 }
 
 /// Each small JSON body is read as every route's: what each of them makes of it.
-pub fn bodies(bytes: &[u8]) -> Vec<Result<(), Problem>> {
+pub fn bodies(bytes: &[u8]) -> Vec<Result<(), Box<Problem>>> {
     vec![
         told(request::parse::<sign_in::LoginDto>(bytes).map(drop)),
         told(request::parse::<sign_in::RefreshDto>(bytes).map(drop)),
@@ -114,7 +114,7 @@ pub fn exported(text: &str) -> String {
 }
 
 /// The number of rows and of complaints of a file that says what should lie in a store, and of one that plans.
-pub fn files(bytes: &[u8], map: Option<&str>) -> [Result<(usize, usize), Problem>; 2] {
+pub fn files(bytes: &[u8], map: Option<&str>) -> [Result<(usize, usize), Box<Problem>>; 2] {
     [told(desk::stock_file::rehearse(bytes, map)), told(desk::plan_file::rehearse(bytes, map))]
 }
 
@@ -124,6 +124,6 @@ fn headers(name: &HeaderName, value: &[u8]) -> Option<HeaderMap> {
     Some(headers)
 }
 
-fn told<T>(answer: Answer<T>) -> Result<T, Problem> {
-    answer.map_err(|refused| refused.problem().clone())
+fn told<T>(answer: Answer<T>) -> Result<T, Box<Problem>> {
+    answer.map_err(|refused| Box::new(refused.problem().clone()))
 }

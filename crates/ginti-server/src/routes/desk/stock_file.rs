@@ -139,7 +139,7 @@ fn read<'a>(
     file.need(&["quantityOnHand"])?;
     let mut lines: BTreeMap<ProductId, StockLine> = BTreeMap::new();
     while let Some(row) = file.next()? {
-        match read_row(&file, &row, &catalogue) {
+        match read_row(&file, &row, catalogue) {
             Ok(None) => {}
             Ok(Some(line)) => {
                 let known = lines.entry(line.product.clone());
