@@ -22,7 +22,7 @@ pub(crate) struct UpgradeArguments {
     from: String,
 }
 
-/// Builds both versions and runs the tests in which they meet.
+/// Builds both versions and runs what lets them meet.
 pub(crate) fn run(workspace: &Workspace, arguments: &UpgradeArguments) -> Result<()> {
     debian::need(debian::CHROMIUM)?;
     wasm::build(workspace)?;
@@ -34,7 +34,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &UpgradeArguments) -> Result
         .context("the earlier server could not be built")?;
     let mut cargo = process::cargo(&workspace.root);
     cargo
-        .args(["test", "--package", e2e::PACKAGE, "--test", "upgrade", "--", "--ignored"])
+        .args(["run", "--package", e2e::PACKAGE, "--bin", "upgrade"])
         .env(e2e::BINARY_VARIABLE, binary)
         .env("GINTI_PREVIOUS_BIN", previous.join("target/debug/ginti"))
         .env("GINTI_PREVIOUS_APP", previous.join("web/app/dist"));
