@@ -1,15 +1,22 @@
-//! Chromium under chromedriver, with a profile directory that outlives the process: closing and reopening the browser is
-//! part of what is tested.
+//! A real browser under its driver, with a profile directory that outlives the process: closing and reopening the browser
+//! is part of what is tested. What differs between engines is behind this one interface.
 
-use std::{path::Path, process::Stdio};
+mod chromium;
+mod firefox;
+mod process;
+mod webkit;
 
-use anyhow::{Context, Result, bail};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use thirtyfour::prelude::*;
-use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
-};
+use tokio::process::Child;
+
+use crate::Engine;
 
 /// Phone size in CSS pixels: what the app is designed for.
 pub const PHONE: (u32, u32) = (390, 844);
@@ -19,55 +26,34 @@ pub const DESKTOP: (u32, u32) = (1280, 900);
 /// A running browser with one window.
 #[derive(Debug)]
 pub struct Browser {
+    engine: Engine,
     driver: WebDriver,
-    _chromedriver: Child,
+    profile: PathBuf,
+    /// The driver, and what it needs. They end with this.
+    _processes: Vec<Child>,
 }
 
 impl Browser {
     /// Starts a browser on a profile.
-    pub async fn start(profile: &Path) -> Result<Self> {
-        let (chromedriver, port) = start_chromedriver().await?;
-        let mut capabilities = DesiredCapabilities::chrome();
-        let window = format!("--window-size={},{}", PHONE.0, PHONE.1);
-        // What the camera sees; without the file it sees Chromium's own test picture.
-        let camera = format!("--use-file-for-fake-video-capture={}", camera_of(profile).display());
-        let has_label = camera_of(profile).exists();
-        let profile = format!("--user-data-dir={}", profile.display());
-        for argument in [
-            "--headless=new",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--disable-dev-shm-usage",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            // Timers run at full speed in a window nobody looks at.
-            "--disable-background-timer-throttling",
-            "--disable-backgrounding-occluded-windows",
-            "--disable-renderer-backgrounding",
-            // The five minutes between background sync attempts, shortened.
-            "--force-fieldtrials=BackgroundSync/T",
-            "--force-fieldtrial-params=BackgroundSync.T:initial_retry_delay_sec/2/retry_delay_factor/1",
-            "--use-fake-device-for-media-stream",
-            "--use-fake-ui-for-media-stream",
-            &window,
-            &profile,
-        ] {
-            capabilities.add_arg(argument)?;
+    pub async fn start(engine: Engine, profile: &Path) -> Result<Self> {
+        let (driver, processes) = match engine {
+            Engine::Chromium => chromium::start(profile).await,
+            Engine::Firefox => firefox::start(profile).await,
+            Engine::WebKit => webkit::start(profile).await,
         }
-        if has_label {
-            capabilities.add_arg(&camera)?;
-        }
-        let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities).await?;
-        driver.set_script_timeout(std::time::Duration::from_secs(120)).await?;
-        Ok(Self { driver, _chromedriver: chromedriver })
+        .with_context(|| format!("{} does not start", engine.name()))?;
+        driver.set_script_timeout(Duration::from_secs(120)).await?;
+        Ok(Self { engine, driver, profile: profile.to_owned(), _processes: processes })
     }
 
-    /// Puts a label before the camera of a browser that is not running yet.
+    /// Puts a label before the camera of a Chromium that is not running yet.
     pub fn show_label(profile: &Path, code: &str) -> Result<()> {
-        crate::label::write_video(code, &camera_of(profile))
+        crate::label::write_video(code, &chromium::camera_of(profile))
+    }
+
+    /// Which engine it is.
+    pub fn engine(&self) -> Engine {
+        self.engine
     }
 
     /// The WebDriver session.
@@ -77,6 +63,7 @@ impl Browser {
 
     /// A command of the Chrome DevTools Protocol, to the page.
     pub async fn devtools(&self, method: &str, parameters: Value) -> Result<Value> {
+        ensure!(self.engine == Engine::Chromium, "{} has no DevTools protocol", self.engine.name());
         Ok(self.driver.cdp().send_raw(method, parameters).await?)
     }
 
@@ -95,50 +82,76 @@ impl Browser {
         }
     }
 
-    /// Keeps a picture under `target/e2e/`.
+    /// Tells the browser that the network is gone or back. An engine that cannot be told hears the page's event alone; the
+    /// link itself is cut apart from this.
+    pub async fn set_online(&self, online: bool) -> Result<()> {
+        match self.engine {
+            Engine::Chromium => chromium::set_online(self, online).await,
+            Engine::Firefox => firefox::set_online(&self.driver, online).await,
+            Engine::WebKit => {
+                let event = if online { "online" } else { "offline" };
+                self.run("dispatchEvent(new Event(args[0]));", vec![json!(event)]).await.map(drop)
+            }
+        }
+    }
+
+    /// Kills every service worker, wherever it is in its work; with the page it serves, where the engine knows no other way.
+    pub async fn kill_workers(&self) -> Result<()> {
+        match self.engine {
+            Engine::Chromium => chromium::kill_workers(self).await,
+            Engine::Firefox => firefox::kill_workers(&self.driver).await,
+            Engine::WebKit => webkit::kill_pages(&self.driver, &self.profile).await,
+        }
+    }
+
+    /// Loads the page again from the network, past the worker.
+    pub async fn reload_past_worker(&self) -> Result<()> {
+        match self.engine {
+            Engine::Chromium => {
+                self.devtools("Page.reload", json!({ "ignoreCache": true })).await?;
+            }
+            // The driver's own reload is a forced one.
+            Engine::Firefox => self.driver.refresh().await?,
+            Engine::WebKit => webkit::order(&self.profile, "reload-bypassing-cache").await?,
+        }
+        Ok(())
+    }
+
+    /// Hides the window, or shows it again.
+    pub async fn set_visible(&self, visible: bool) -> Result<()> {
+        if visible {
+            // Restores a minimised window in every engine.
+            self.driver.set_window_rect(0, 0, PHONE.0, PHONE.1).await?;
+        } else {
+            self.driver.minimize_window().await?;
+        }
+        Ok(())
+    }
+
+    /// Keeps a picture under `target/e2e/`; of engines other than Chromium in a folder of their own.
     pub async fn screenshot(&self, name: &str) -> Result<()> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/e2e");
+        let mut folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/e2e");
+        if self.engine != Engine::Chromium {
+            folder.push(self.engine.name());
+        }
         std::fs::create_dir_all(&folder)?;
         Ok(self.driver.screenshot(&folder.join(format!("{name}.png"))).await?)
     }
 
     /// Sizes the page and chooses a colour scheme.
-    pub async fn show_as(&self, (width, height): (u32, u32), dark: bool) -> Result<()> {
-        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
-        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await?;
-        let scheme = if dark { "dark" } else { "light" };
-        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
-        self.devtools("Emulation.setEmulatedMedia", media).await?;
-        Ok(())
+    pub async fn show_as(&self, size: (u32, u32), dark: bool) -> Result<()> {
+        match self.engine {
+            Engine::Chromium => chromium::show_as(self, size, dark).await,
+            Engine::Firefox => firefox::show_as(&self.driver, size, dark).await,
+            Engine::WebKit => {
+                self.driver.set_window_rect(0, 0, size.0, size.1).await?;
+                webkit::order(&self.profile, if dark { "dark" } else { "light" }).await
+            }
+        }
     }
 
     /// Closes the browser. Its profile stays.
     pub async fn close(self) -> Result<()> {
         Ok(self.driver.quit().await?)
     }
-}
-
-async fn start_chromedriver() -> Result<(Child, u16)> {
-    let mut child = Command::new("chromedriver")
-        .arg("--port=0")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .context("cannot start chromedriver (Debian's package chromium-driver)")?;
-    let mut lines = BufReader::new(child.stdout.take().context("no stdout")?).lines();
-    while let Some(line) = lines.next_line().await? {
-        if let Some(port) = line.strip_prefix("ChromeDriver was started successfully on port ") {
-            let port = port.trim_end_matches('.').parse().context("an odd port")?;
-            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-            return Ok((child, port));
-        }
-    }
-    bail!("chromedriver ended before it listened")
-}
-
-/// Beside the profile: the browser would clear away what lies in it.
-fn camera_of(profile: &Path) -> std::path::PathBuf {
-    profile.with_extension("y4m")
 }

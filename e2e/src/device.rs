@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use thirtyfour::prelude::*;
 
-use crate::{Browser, DESKTOP, PHONE, eventually};
+use crate::{Browser, DESKTOP, Engine, PHONE, eventually};
 
 /// A browser and its profile. Closing the browser keeps the profile.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl Device {
     /// A new device, its browser open.
     pub async fn new(folder: &Path, name: &str, origin: String) -> Result<Self> {
         let profile = folder.join(name);
-        let browser = Browser::start(&profile).await?;
+        let browser = Browser::start(Engine::chosen()?, &profile).await?;
         Ok(Self { profile, origin, browser: Some(browser) })
     }
 
@@ -67,7 +67,7 @@ impl Device {
 
     /// Opens the browser again on the same profile, at a path of the app.
     pub async fn reopen(&mut self, path: &str) -> Result<()> {
-        self.browser = Some(Browser::start(&self.profile).await?);
+        self.browser = Some(Browser::start(Engine::chosen()?, &self.profile).await?);
         self.open(path).await
     }
 
@@ -189,17 +189,12 @@ impl Device {
 
     /// Tells page and browser that the network is gone or back. (The link itself is cut apart from this.)
     pub async fn emulate_network(&self, online: bool) -> Result<()> {
-        let conditions = json!({ "offline": !online, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
-        self.browser().devtools("Network.enable", json!({})).await?;
-        self.browser().devtools("Network.emulateNetworkConditions", conditions).await?;
-        Ok(())
+        self.browser().set_online(online).await
     }
 
-    /// Kills every service worker, wherever it is in its work.
+    /// Kills every service worker, wherever it is in its work; see [`Browser::kill_workers`].
     pub async fn kill_workers(&self) -> Result<()> {
-        self.browser().devtools("ServiceWorker.enable", json!({})).await?;
-        self.browser().devtools("ServiceWorker.stopAllWorkers", json!({})).await?;
-        Ok(())
+        self.browser().kill_workers().await
     }
 
     /// Everything in every IndexedDB database: database → store → rows. Bytes are shown as text.

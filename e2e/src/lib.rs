@@ -1,4 +1,5 @@
-//! Ginti in real browsers, driven from Rust: the real binary, a real network link that can fail, a real Chromium.
+//! Ginti in real browsers, driven from Rust: the real binary, a real network link that can fail, and the engine that
+//! `GINTI_ENGINE` names: Chromium, Firefox or WebKit.
 //!
 //! A test builds a [`World`] (server and link), opens a [`Device`] (a browser with a profile that outlives it), does what a
 //! person does, breaks something, and asserts on three views of the truth: the screen, the device's database, the server.
@@ -6,6 +7,7 @@
 mod api;
 mod browser;
 mod device;
+mod engine;
 mod label;
 mod link;
 mod server;
@@ -14,6 +16,7 @@ mod world;
 pub use api::{Api, ServerRow};
 pub use browser::{Browser, DESKTOP, PHONE};
 pub use device::{Device, ScreenRow, pictures};
+pub use engine::{Capability, Engine, capability_table};
 pub use link::Link;
 pub use server::{Server, ServerOptions};
 pub use world::{Tally, World, counted, eventually};

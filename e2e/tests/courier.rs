@@ -198,7 +198,7 @@ async fn racing_pokes_deliver_each_batch_once() -> Result<()> {
 async fn a_page_without_a_worker_delivers_by_itself() -> Result<()> {
     let (world, mut device, mut scanner) = begin(ServerOptions::default()).await?;
     // A forced reload leaves the page without its worker.
-    device.browser().devtools("Page.reload", json!({ "ignoreCache": true })).await?;
+    device.browser().reload_past_worker().await?;
     device.find("scan-field").await?;
     let controller = device.browser().run("return navigator.serviceWorker.controller === null;", vec![]).await?;
     ensure!(controller == json!(true), "the reload was meant to go past the worker");

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::process;
 use crate::workspace::Workspace;
+use crate::{process, tools};
 
 /// What `cargo xtask audit` takes.
 #[derive(Args)]
@@ -21,7 +21,7 @@ pub(crate) struct AuditArguments {
 
 /// Runs cargo-deny, and cargo-audit where the advisories come from a copy.
 pub(crate) fn run(workspace: &Workspace, arguments: &AuditArguments) -> Result<()> {
-    let deny = tool(workspace, "cargo-deny")?;
+    let deny = tools::cargo(workspace, "cargo-deny", None)?;
     // Apart from the advisories: these three need no network.
     process::run(process::command(&deny, &workspace.root).args(["check", "bans", "licenses", "sources"]))?;
     let Some(copy) = &arguments.db else {
@@ -29,26 +29,10 @@ pub(crate) fn run(workspace: &Workspace, arguments: &AuditArguments) -> Result<(
             .context("see above; where the advisories cannot be fetched, name a copy of them with --db");
     };
     let advisories = unpacked(workspace, copy)?;
-    let audit = tool(workspace, "cargo-audit")?;
+    let audit = tools::cargo(workspace, "cargo-audit", None)?;
     let mut audit = process::command(audit, &workspace.root);
     audit.args(["audit", "--no-fetch", "--stale", "--deny", "unsound", "--db"]).arg(advisories);
     process::run(&mut audit)
-}
-
-/// A cargo tool from the PATH, else one built into cargo's output folder.
-fn tool(workspace: &Workspace, name: &str) -> Result<PathBuf> {
-    if process::works(name, &["--version"]) {
-        return Ok(name.into());
-    }
-    let home = workspace.notes().join("tools");
-    let program = home.join("bin").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    if !process::works(&program, &["--version"]) {
-        println!("Building {name}, once; this takes some minutes.");
-        let mut cargo = process::cargo(&workspace.root);
-        cargo.args(["install", name, "--locked", "--debug", "--root"]).arg(&home);
-        process::run(&mut cargo).with_context(|| format!("{name} could not be installed"))?;
-    }
-    Ok(program)
 }
 
 /// The folder of the advisories, unpacked first when they come in an archive.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use clap::Args;
 
+use crate::engines::Engine;
 use crate::workspace::Workspace;
 use crate::{debian, e2e, fuzz, process, schemathesis, server, sim, size, tidy, torture, wasm, web};
 
@@ -32,7 +33,10 @@ fn all(workspace: &Workspace, fast: bool, steps: &mut Steps) -> Result<()> {
     steps.run("the fuzzer's lock file", || fuzz::check_lock(workspace))?;
     steps.run("tidy", || tidy::check(workspace))?;
     if !fast {
-        steps.run("browser and its driver", || debian::need(debian::CHROMIUM))?;
+        steps.run("browsers and their drivers", || {
+            Engine::Chromium.need(workspace)?;
+            Engine::OTHERS.iter().try_for_each(|engine| engine.need(workspace))
+        })?;
     }
     steps.run("PostgreSQL", debian::need_postgresql)?;
     steps.run("WebAssembly", || wasm::build(workspace))?;
@@ -64,6 +68,19 @@ fn all(workspace: &Workspace, fast: bool, steps: &mut Steps) -> Result<()> {
             .context("run `cargo xtask e2e NAME` to repeat one browser test, `cargo test -p PACKAGE NAME` any other")
     })?;
     steps.run("schemathesis", || schemathesis::check(workspace))?;
+    if !fast {
+        steps.run("tests in Firefox and WebKit", || {
+            Engine::OTHERS.iter().try_for_each(|engine| {
+                let mut command = process::cargo(&workspace.root);
+                // The selection of before, or cargo would build for another one.
+                command.arg("test").args(&selection).args(engine.targets()).arg("--").args(Engine::short());
+                command.env(e2e::BINARY_VARIABLE, server::binary(workspace, false));
+                engine.choose(workspace, &mut command)?;
+                process::run_watched(&mut command, |line| counted += passed(line))
+                    .with_context(|| format!("run `cargo xtask e2e --engine {} NAME` to repeat one of them", engine.name()))
+            })
+        })?;
+    }
     steps.run("torture", || torture::check(workspace))?;
     steps.run("simulator", || sim::check(workspace))?;
     steps.remark = format!("test result: ok. {counted} passed");

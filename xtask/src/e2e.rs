@@ -3,8 +3,9 @@
 use anyhow::Result;
 use clap::Args;
 
+use crate::engines::Engine;
 use crate::workspace::Workspace;
-use crate::{debian, process, server, wasm, web};
+use crate::{process, server, wasm, web};
 
 /// The variable that tells the tests which server to start.
 pub(crate) const BINARY_VARIABLE: &str = "GINTI_BIN";
@@ -17,6 +18,9 @@ pub(crate) struct E2eArguments {
     /// Run only the tests whose names contain this
     #[arg(conflicts_with = "bench")]
     filter: Option<String>,
+    /// The engine to run them in
+    #[arg(long, value_enum, default_value = "chromium")]
+    engine: Engine,
     /// Run the benchmark in the browser and print its numbers, instead of the tests
     #[arg(long)]
     bench: bool,
@@ -24,17 +28,19 @@ pub(crate) struct E2eArguments {
 
 /// Builds what the browser tests need and runs them, or the benchmark.
 pub(crate) fn run(workspace: &Workspace, arguments: &E2eArguments) -> Result<()> {
-    debian::need(debian::CHROMIUM)?;
+    let engine = arguments.engine;
+    engine.need(workspace)?;
     wasm::build(workspace)?;
     web::build(workspace)?;
     // The benchmark measures the browser's side, which is built as it is shipped; the server may be a quick build.
     let binary = server::build(workspace, false)?;
     let mut cargo = process::cargo(&workspace.root);
     cargo.env(BINARY_VARIABLE, binary);
+    engine.choose(workspace, &mut cargo)?;
     if arguments.bench {
         cargo.args(["run", "--package", PACKAGE, "--bin", "bench"]);
     } else {
-        cargo.args(["test", "--package", PACKAGE]);
+        cargo.args(["test", "--package", PACKAGE]).args(engine.targets());
         if let Some(filter) = &arguments.filter {
             cargo.args(["--", filter]);
         }

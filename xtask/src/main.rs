@@ -5,6 +5,7 @@ mod bench;
 mod check;
 mod debian;
 mod e2e;
+mod engines;
 mod fingerprint;
 mod fuzz;
 mod process;
@@ -14,6 +15,7 @@ mod sim;
 mod size;
 mod tidy;
 mod toolchain;
+mod tools;
 mod torture;
 mod upgrade;
 mod wasm;
@@ -51,7 +53,8 @@ enum Command {
 
     /// Run the tests, or the benchmark, in a real browser
     ///
-    /// Builds the server and the web app first. Chromium and its driver are installed where that is possible.
+    /// Builds the server and the web app first. The browser and its driver are installed where that is possible. In Firefox
+    /// and WebKit the tests run that are about counts arriving; in Chromium all of them.
     E2e(e2e::E2eArguments),
 
     /// Play the simulator's stories
