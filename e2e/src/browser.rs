@@ -95,13 +95,22 @@ impl Browser {
         }
     }
 
-    /// Kills every service worker, wherever it is in its work; with the page it serves, where the engine knows no other way.
+    /// Kills every service worker, wherever it is in its work, and leaves the pages alone.
     pub async fn kill_workers(&self) -> Result<()> {
         match self.engine {
             Engine::Chromium => chromium::kill_workers(self).await,
             Engine::Firefox => firefox::kill_workers(&self.driver).await,
-            Engine::WebKit => webkit::kill_pages(&self.driver, &self.profile).await,
+            Engine::WebKit => bail!("WebKit's worker lives in the process of a page"),
         }
+    }
+
+    /// Kills everything at once, as a phone does with a browser in its background. The profile stays as it is at that moment.
+    pub async fn kill(self) -> Result<()> {
+        ensure!(self.engine == Engine::WebKit, "only needed where the worker cannot be killed alone");
+        webkit::order(&self.profile, "die").await?;
+        // There is nobody left to say goodbye to.
+        self.driver.leak()?;
+        Ok(())
     }
 
     /// Loads the page again from the network, past the worker.

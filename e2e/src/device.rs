@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use thirtyfour::prelude::*;
 
-use crate::{Browser, DESKTOP, Engine, PHONE, eventually};
+use crate::{Browser, Capability, DESKTOP, Engine, PHONE, eventually};
 
 /// A browser and its profile. Closing the browser keeps the profile.
 #[derive(Debug)]
@@ -192,9 +192,16 @@ impl Device {
         self.browser().set_online(online).await
     }
 
-    /// Kills every service worker, wherever it is in its work; see [`Browser::kill_workers`].
-    pub async fn kill_workers(&self) -> Result<()> {
-        self.browser().kill_workers().await
+    /// Kills every service worker, wherever it is in its work. Where the engine knows no other way, everything is killed with
+    /// it, and the browser started again where it was.
+    pub async fn kill_workers(&mut self) -> Result<()> {
+        if self.browser().engine().can(Capability::WorkerKilledAlone) {
+            return self.browser().kill_workers().await;
+        }
+        let address = self.driver().current_url().await?;
+        self.browser.take().context("the browser is open")?.kill().await?;
+        self.browser = Some(Browser::start(Engine::chosen()?, &self.profile).await?);
+        Ok(self.driver().goto(address.as_str()).await?)
     }
 
     /// Everything in every IndexedDB database: database → store → rows. Bytes are shown as text.
@@ -299,7 +306,12 @@ async fn accessible(device: &Device, name: &str) -> Result<()> {
 }
 
 /// Pictures of the page as it is, phone and desk, light and dark, under `target/e2e/`; each is looked at by axe too.
+/// That is in Chromium.
 pub async fn pictures(device: &Device, name: &str) -> Result<()> {
+    if device.browser().engine() != Engine::Chromium {
+        // One picture of each other engine: the pages are the same, and axe has looked at them.
+        return device.browser().screenshot(name).await;
+    }
     for (size, size_name) in [(PHONE, "phone"), (DESKTOP, "desktop")] {
         for (dark, scheme) in [(false, "light"), (true, "dark")] {
             device.browser().show_as(size, dark).await?;

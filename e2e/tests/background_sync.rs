@@ -32,7 +32,8 @@ async fn count(world: &World, device: &Device) -> Result<Tally> {
 
 async fn arrived(world: &World, tally: &Tally) -> Result<()> {
     let api = world.api().await?;
-    eventually("all is on the server", || async { Ok((api.rows(HARD).await?.len() == tally.len()).then_some(())) }).await
+    eventually("all is on the server", || async { Ok((api.rows(HARD).await?.len() == tally.len()).then_some(())) })
+        .await
 }
 
 fn lacks_background_sync() -> Result<bool> {
@@ -83,19 +84,18 @@ async fn the_sync_event_at_link_up_delivers_with_the_app_closed() -> Result<()> 
     ] {
         ip(words)?;
     }
-    let (mut world, device) = begin().await?;
-    let mut device = device;
-    let online = async |expected: bool| {
+    let (mut world, mut device) = begin().await?;
+    let online = async |device: &Device, expected: bool| {
         eventually("the browser has noticed", || async {
             let said = device.browser().run("return navigator.onLine;", vec![]).await?;
             Ok((said == json!(expected)).then_some(()))
         })
         .await
     };
-    online(true).await?;
+    online(&device, true).await?;
     world.link.down().await;
     ip("link set far down")?;
-    online(false).await?;
+    online(&device, false).await?;
     let tally = count(&world, &device).await?;
     // No page of the app is left, and no worker with a timer.
     device.browser().driver().goto("about:blank").await?;

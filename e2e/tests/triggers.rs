@@ -165,7 +165,8 @@ impl Story {
                 let before = self.world.link.imports();
                 self.device.open(NO_APP).await?;
                 self.stays_silent(before).await?;
-                let register = "if (await navigator.serviceWorker.getRegistration()) throw new Error('the worker is still there');
+                let register =
+                    "if (await navigator.serviceWorker.getRegistration()) throw new Error('the worker is still there');
                      await navigator.serviceWorker.register('/sw.js', { scope: '/' });";
                 self.device.browser().run(register, vec![]).await.map(drop)
             }

@@ -76,8 +76,9 @@ fn all(workspace: &Workspace, fast: bool, steps: &mut Steps) -> Result<()> {
                 command.arg("test").args(&selection).args(engine.targets()).arg("--").args(Engine::short());
                 command.env(e2e::BINARY_VARIABLE, server::binary(workspace, false));
                 engine.choose(workspace, &mut command)?;
-                process::run_watched(&mut command, |line| counted += passed(line))
-                    .with_context(|| format!("run `cargo xtask e2e --engine {} NAME` to repeat one of them", engine.name()))
+                process::run_watched(&mut command, |line| counted += passed(line)).with_context(|| {
+                    format!("run `cargo xtask e2e --engine {} NAME` to repeat one of them", engine.name())
+                })
             })
         })?;
     }

@@ -18,8 +18,7 @@ pub(crate) const CHROMIUM: &[Program] =
     &[Program { name: "chromium", package: "chromium" }, Program { name: "chromedriver", package: "chromium-driver" }];
 
 /// What WebKitGTK is driven with: its driver, an X server to show itself on, and the tests' browser program.
-const WEBKIT: &[&str] =
-    &["webkit2gtk-driver", "gir1.2-webkit2-4.1", "python3-gi", "xvfb", "xauth", "dbus-x11"];
+const WEBKIT: &[&str] = &["webkit2gtk-driver", "gir1.2-webkit2-4.1", "python3-gi", "xvfb", "xauth", "dbus-x11"];
 
 /// Firefox; its driver comes from crates.io.
 pub(crate) const FIREFOX: &[Program] = &[Program { name: "firefox-esr", package: "firefox-esr" }];
@@ -33,12 +32,17 @@ pub(crate) fn need_webkit() -> Result<()> {
         let bindings = "import gi; gi.require_version('WebKit2', '4.1'); from gi.repository import WebKit2";
         process::works("/usr/bin/python3", &["-c", bindings])
     };
-    let has_all = || process::works("WebKitWebDriver", &["--version"]) && process::works("which", &["Xvfb"]) && has_bindings();
+    let has_all =
+        || process::works("WebKitWebDriver", &["--version"]) && process::works("which", &["Xvfb"]) && has_bindings();
     if has_all() {
         return Ok(());
     }
     install(WEBKIT)?;
-    if has_all() { Ok(()) } else { bail!("the packages {} are installed, but WebKitGTK cannot be started", WEBKIT.join(" ")) }
+    if has_all() {
+        Ok(())
+    } else {
+        bail!("the packages {} are installed, but WebKitGTK cannot be started", WEBKIT.join(" "))
+    }
 }
 
 /// Makes sure that PostgreSQL's server programs are here, for the tests' temporary clusters. Its package keeps them out of the

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The browser that WebKitWebDriver drives: WebKitGTK with a profile that stays, which MiniBrowser's automation mode lacks.
 
-Called with the profile's folder and the path of a socket for orders: light, dark, kill, reload-bypassing-cache.
+Called with the profile's folder and the path of a socket for orders: light, dark, die, reload-bypassing-cache.
 """
 import ctypes, os, signal, socket, sys
 
@@ -25,7 +25,6 @@ def open_view(*_):
     window.add(view)
     window.show_all()
     view.connect('close', lambda _: (views.remove(view), window.destroy()))
-    view.connect('web-process-terminated', lambda *_: view.reload())
     views.append(view)
     return view
 
@@ -34,22 +33,22 @@ def started(_, session):
     session.connect('create-web-view', open_view)
 
 
-def is_of_a_page(process):
-    """Also the processes of pages that were left, where a worker may live on."""
+def is_ours(process):
+    """Of a page or the network: whatever this program has started."""
     try:
         with open(f'/proc/{process}/stat') as stat:
-            name, rest = stat.read().split('(', 1)[1].rsplit(')', 1)
+            return int(stat.read().rsplit(')', 1)[1].split()[1]) == os.getpid()
     except OSError:
         return False
-    return name.startswith('WebKitWebProc') and int(rest.split()[1]) == os.getpid()
 
 
 def take_order(*_):
     order = inbox.recv(100).decode()
-    if order == 'kill':
-        for process in os.listdir('/proc'):
-            if process.isdigit() and is_of_a_page(process):
+    if order == 'die':
+        for process in filter(str.isdigit, os.listdir('/proc')):
+            if is_ours(process):
                 os.kill(int(process), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
     elif order == 'reload-bypassing-cache':
         views[-1].reload_bypass_cache()
     else:

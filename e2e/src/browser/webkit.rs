@@ -16,7 +16,6 @@ use tokio::{
 };
 
 use super::process;
-use crate::eventually;
 
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/browser/webkit.py");
 
@@ -26,7 +25,11 @@ pub(super) async fn start(profile: &Path) -> Result<(WebDriver, Vec<Child>)> {
     let port = process::free_port()?;
     let mut command = process::quiet("WebKitWebDriver");
     command.args(["--host=127.0.0.1", &format!("--port={port}")]);
-    command.env("DISPLAY", display).env("GDK_BACKEND", "x11").env("NO_AT_BRIDGE", "1").env("LIBGL_ALWAYS_SOFTWARE", "1");
+    command
+        .env("DISPLAY", display)
+        .env("GDK_BACKEND", "x11")
+        .env("NO_AT_BRIDGE", "1")
+        .env("LIBGL_ALWAYS_SOFTWARE", "1");
     command.env("WEBKIT_DISABLE_DMABUF_RENDERER", "1").env("GSETTINGS_BACKEND", "memory");
     let webdriver = process::start(&mut command, port, "Debian's package webkit2gtk-driver").await?;
     let mut capabilities = Capabilities::new();
@@ -49,21 +52,13 @@ async fn start_display() -> Result<(Child, String)> {
     Ok((xvfb, format!(":{}", number.trim())))
 }
 
-/// Kills the processes of all pages, and of the worker with them: it lives in one of theirs. The pages are loaded again.
-pub(super) async fn kill_pages(driver: &WebDriver, profile: &Path) -> Result<()> {
-    driver.execute("window.beforeTheKill = true;", vec![]).await?;
-    order(profile, "kill").await?;
-    eventually("the page has been loaded again", || async {
-        let state = driver.execute("return !window.beforeTheKill && document.readyState === 'complete';", vec![]).await?;
-        Ok((state.json() == &json!(true)).then_some(()))
-    })
-    .await
-}
-
 /// Has the browser do what WebDriver has no words for.
 pub(super) async fn order(profile: &Path, what: &str) -> Result<()> {
     let socket = UnixDatagram::unbound()?;
-    socket.send_to(what.as_bytes(), orders_of(profile)).await.with_context(|| format!("the browser takes no orders ({what})"))?;
+    socket
+        .send_to(what.as_bytes(), orders_of(profile))
+        .await
+        .with_context(|| format!("the browser takes no orders ({what})"))?;
     Ok(())
 }
 
