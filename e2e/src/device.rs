@@ -182,6 +182,15 @@ impl Device {
         Ok(self.driver().action_chain().send_keys(keys).perform().await?)
     }
 
+    /// Scans by keys that come all at once. For tests that are not about the keyboard: a machine that is busy elsewhere may let
+    /// more time pass between two keys of [`Self::scan`] than a scanner ever does.
+    pub async fn scan_at_once(&self, code: &str) -> Result<()> {
+        let script = "for (const key of [...args[0], 'Enter']) {
+             document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true, composed: true }));
+           }";
+        self.browser().run(script, vec![json!(code)]).await.map(drop)
+    }
+
     /// Types keys wherever the focus is.
     pub async fn keys(&self, keys: &str) -> Result<()> {
         Ok(self.driver().action_chain().send_keys(keys).perform().await?)

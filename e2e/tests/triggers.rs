@@ -54,7 +54,7 @@ impl Story {
     async fn fill_the_queue(&mut self) -> Result<()> {
         self.world.link.down().await;
         for (product, code) in self.products.iter().skip(self.tally.len()).take(2) {
-            self.device.scan(code).await?;
+            self.device.scan_at_once(code).await?;
             self.tally.insert(product.clone(), 1.0);
         }
         counted(&self.device, HARD, &self.tally).await?;
@@ -106,11 +106,18 @@ impl Story {
     }
 
     async fn delivered(&self) -> Result<()> {
-        eventually("all counts are on the server", || async {
+        let waited = eventually("all counts are on the server", || async {
             let rows = self.api.rows(HARD).await?;
             Ok((rows.len() == self.tally.len()).then_some(()))
         })
-        .await
+        .await;
+        if waited.is_err() {
+            self.device.browser().screenshot("not-delivered").await?;
+            let databases = self.device.databases().await?;
+            let (courier, ways) = (&databases["ginti-device"]["kept"], &databases["ginti-demo"]["deliveries"]);
+            return waited.with_context(|| format!("the courier says {courier}, of its batches {ways}"));
+        }
+        Ok(())
     }
 
     /// All but the trigger is ruled out, then the trigger comes.
