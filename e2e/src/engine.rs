@@ -44,6 +44,8 @@ pub enum Capability {
     PhoneSize,
     /// The tests can choose between light and dark.
     ColourScheme,
+    /// A cookie for secure connections is kept on this machine's own address, without TLS.
+    SecureCookie,
 }
 
 impl Engine {
@@ -80,6 +82,7 @@ impl Engine {
                 Capability::OfflineEmulation,
                 Capability::WorkerKilledAlone,
                 Capability::ReloadPastWorker,
+                Capability::SecureCookie,
             ],
         };
         !lacks.contains(&capability)
@@ -88,7 +91,7 @@ impl Engine {
 
 impl Capability {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::BackgroundSync,
         Self::Storage,
         Self::WebLocks,
@@ -100,6 +103,7 @@ impl Capability {
         Self::ReloadPastWorker,
         Self::PhoneSize,
         Self::ColourScheme,
+        Self::SecureCookie,
     ];
 
     /// What a person calls it.
@@ -116,6 +120,7 @@ impl Capability {
             Self::ReloadPastWorker => "tests: a reload past the worker",
             Self::PhoneSize => "tests: a phone's size",
             Self::ColourScheme => "tests: light and dark",
+            Self::SecureCookie => "a sign-in that lasts on `http://127.0.0.1`",
         }
     }
 }

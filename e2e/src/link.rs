@@ -37,16 +37,18 @@ struct State {
     imports: AtomicUsize,
     held: AtomicUsize,
     swallow: AtomicU32,
+    plain_cookies: bool,
 }
 
 impl Link {
-    /// A link to a server, up.
-    pub async fn new(upstream: SocketAddr) -> Result<Self> {
+    /// A link to a server, up. With `plain_cookies` it stands in for the TLS that some browsers insist on before they keep
+    /// the sign-in's cookie: on its way to the browser the cookie is not called secure, and on its way back it is again.
+    pub async fn new(upstream: SocketAddr, plain_cookies: bool) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let mut link = Self {
             address: listener.local_addr()?,
             upstream,
-            state: Arc::default(),
+            state: Arc::new(State { plain_cookies, ..State::default() }),
             relay: None,
             hold: watch::Sender::new(false),
             cut: watch::Sender::new(0),
@@ -151,7 +153,11 @@ async fn requests(
         } else if chunk.starts_with(b"GET ") || chunk.starts_with(b"POST ") {
             importing.store(false, Ordering::SeqCst);
         }
-        to.write_all(chunk).await?;
+        if state.plain_cookies {
+            to.write_all(&replaced(chunk, b"xxHost-", b"__Host-")).await?;
+        } else {
+            to.write_all(chunk).await?;
+        }
     }
 }
 
@@ -178,6 +184,22 @@ async fn answers(
                 let _ = hold.wait_for(|hold| !hold).await;
             }
         }
-        to.write_all(&buffer[..read]).await?;
+        if state.plain_cookies {
+            let plain = replaced(&buffer[..read], b"__Host-", b"xxHost-");
+            to.write_all(&replaced(&plain, b"; Secure", b"; Plain_")).await?;
+        } else {
+            to.write_all(&buffer[..read]).await?;
+        }
     }
+}
+
+/// With every `from` made `to`, which is as long.
+fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for at in 0..bytes.len() {
+        if bytes[at..].starts_with(from) {
+            bytes[at..at + to.len()].copy_from_slice(to);
+        }
+    }
+    bytes
 }

@@ -7,7 +7,7 @@ use ginti_sqlite::{Options, SqliteStore};
 use tempfile::TempDir;
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::{Api, Device, Link, Server, ServerOptions};
+use crate::{Api, Capability, Device, Engine, Link, Server, ServerOptions};
 
 /// How often each product was scanned: what a person would swear to.
 pub type Tally = BTreeMap<String, f64>;
@@ -35,7 +35,7 @@ impl World {
         let folder = tempfile::tempdir()?;
         let server = Server::start(&folder.path().join("ginti.db"), 0, &options).await?;
         let port = server.address().port();
-        let link = Link::new(server.address()).await?;
+        let link = Link::new(server.address(), !Engine::chosen()?.can(Capability::SecureCookie)).await?;
         Ok(Self { link, server: Some(server), port, folder, _alone: alone })
     }
 
@@ -90,9 +90,14 @@ impl World {
         Device::new(self.folder.path(), name, self.link.origin()).await
     }
 
+    /// The server's origin, past the link.
+    pub fn server_origin(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
     /// The server's own view.
     pub async fn api(&self) -> Result<Api> {
-        Api::sign_in(format!("http://127.0.0.1:{}", self.port), "manager").await
+        Api::sign_in(self.server_origin(), "manager").await
     }
 
     /// Waits until the device says that everything is confirmed, then checks that screen, device and server all say

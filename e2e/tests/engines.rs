@@ -15,7 +15,7 @@ async fn becomes(device: &Device, script: &str) -> Result<bool> {
     Ok(false)
 }
 
-async fn measure(device: &mut Device, capability: Capability) -> Result<bool> {
+async fn measure(world: &World, device: &mut Device, capability: Capability) -> Result<bool> {
     let browser = device.browser();
     let has = async |script: &str| -> Result<bool> { Ok(browser.run(script, vec![]).await? == json!(true)) };
     match capability {
@@ -76,6 +76,15 @@ async fn measure(device: &mut Device, capability: Capability) -> Result<bool> {
             browser.show_as(PHONE, false).await?;
             Ok(dark && becomes(device, "return matchMedia('(prefers-color-scheme: light)').matches;").await?)
         }
+        // The last: it signs somebody else in.
+        Capability::SecureCookie => {
+            browser.driver().goto(format!("{}/livez", world.server_origin())).await?;
+            let script = "const ask = (path, body) => fetch(path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+                 const signedIn = await ask('/auth/login', { username: 'counter2', password: args[0] });
+                 if (!signedIn.ok) throw new Error(`signing in was answered ${signedIn.status}`);
+                 return (await ask('/auth/refresh', {})).ok;";
+            Ok(browser.run(script, vec![json!(ginti_e2e::PASSWORD)]).await? == json!(true))
+        }
     }
 }
 
@@ -91,7 +100,7 @@ async fn the_engine_can_do_what_the_table_says_and_nothing_else() -> Result<()> 
     println!("{}: {}", engine.name(), version.as_str().unwrap_or_default());
     let mut wrong = Vec::new();
     for capability in Capability::ALL {
-        let can = measure(&mut device, capability).await?;
+        let can = measure(&world, &mut device, capability).await?;
         println!("{:<5} {}", if can { "yes" } else { "no" }, capability.words());
         if can != engine.can(capability) {
             wrong.push((capability, Value::Bool(can)));
