@@ -45,6 +45,14 @@ impl Story {
             device.browser().devtools("Browser.setPermission", denied).await?;
         }
         device.begin("counter", HARD).await?;
+        if device.browser().engine().can(Capability::BackgroundSync) {
+            let refused = "const { sync } = await navigator.serviceWorker.ready;
+                 return await sync.register('a-tag').then(() => false, () => true);";
+            ensure!(
+                device.browser().run(refused, vec![]).await? == json!(true),
+                "background sync was meant to be denied"
+            );
+        }
         let api = world.api().await?;
         let products = api.barcodes().await?;
         Ok(Self { world, device, api, products, tally: Tally::new() })
@@ -167,7 +175,10 @@ impl Story {
                 let unregister = "await (await navigator.serviceWorker.getRegistration()).unregister();";
                 self.device.browser().run(unregister, vec![]).await?;
                 self.leave_the_app().await?;
-                self.device.kill_workers().await?;
+                // It ends with the last page it served. A browser that were killed here would remember it.
+                if self.device.browser().engine().can(Capability::WorkerKilledAlone) {
+                    self.device.kill_workers().await?;
+                }
                 self.mend_unnoticed().await?;
                 let before = self.world.link.imports();
                 self.device.open(NO_APP).await?;
