@@ -172,13 +172,10 @@ impl Story {
             }
             Trigger::Activate => {
                 self.fill_the_queue().await?;
+                self.wait_long().await?;
                 let unregister = "await (await navigator.serviceWorker.getRegistration()).unregister();";
                 self.device.browser().run(unregister, vec![]).await?;
                 self.leave_the_app().await?;
-                // It ends with the last page it served. A browser that were killed here would remember it.
-                if self.device.browser().engine().can(Capability::WorkerKilledAlone) {
-                    self.device.kill_workers().await?;
-                }
                 self.mend_unnoticed().await?;
                 let before = self.world.link.imports();
                 self.device.open(NO_APP).await?;
