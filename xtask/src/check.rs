@@ -73,7 +73,7 @@ fn all(workspace: &Workspace, fast: bool, steps: &mut Steps) -> Result<()> {
             Engine::OTHERS.iter().try_for_each(|engine| {
                 let mut command = process::cargo(&workspace.root);
                 // The selection of before, or cargo would build for another one.
-                command.arg("test").args(&selection).args(engine.targets()).arg("--").args(engine.short());
+                command.arg("test").args(&selection).args(engine.targets()).arg("--").args(Engine::short());
                 command.env(e2e::BINARY_VARIABLE, server::binary(workspace, false));
                 engine.choose(workspace, &mut command)?;
                 process::run_watched(&mut command, |line| counted += passed(line)).with_context(|| {

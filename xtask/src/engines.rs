@@ -18,12 +18,7 @@ const ABOUT_COUNTS: &[&str] = &["engines", "courier", "triggers", "counting"];
 /// is the same in all of them.
 const SHORT: &[&str] = &[
     "the_engine_can_do_what_the_table_says_and_nothing_else",
-    "an_answer_lost_after_the_commit_counts_nothing_twice",
     "delivers_on_its_own",
-];
-
-/// And what Firefox runs besides.
-const SHORT_IN_FIREFOX: &[&str] = &[
     "what_was_scanned_offline_arrives_after_a_cold_start_without_another_scan",
     "a_worker_killed_in_the_middle_of_a_replay_loses_nothing",
     "a_page_without_a_worker_delivers_by_itself",
@@ -84,8 +79,7 @@ impl Engine {
     }
 
     /// The names of the short form.
-    pub(crate) fn short(self) -> Vec<&'static str> {
-        let besides = if self == Self::Firefox { SHORT_IN_FIREFOX } else { &[] };
-        [SHORT, besides].concat()
+    pub(crate) fn short() -> &'static [&'static str] {
+        SHORT
     }
 }
