@@ -194,7 +194,7 @@ async fn each_stand_in_for_background_sync_delivers_on_its_own() -> Result<()> {
     let engine = Engine::chosen()?;
     let mut story = Story::begin().await?;
     for trigger in
-        [Trigger::Visible, Trigger::Online, Trigger::Interval, Trigger::Poke, Trigger::WorkerStart, Trigger::Activate]
+        [Trigger::Visible, Trigger::Online, Trigger::Interval, Trigger::Poke, Trigger::Activate, Trigger::WorkerStart]
     {
         if matches!(trigger, Trigger::Interval) && !engine.can(Capability::WorkerKilledAlone) {
             println!("{trigger:?}: {} cannot end the worker's own timer and leave the page alone", engine.name());
