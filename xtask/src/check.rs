@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::engines::Engine;
 use crate::workspace::Workspace;
-use crate::{debian, e2e, fuzz, process, schemathesis, server, sim, size, tidy, torture, wasm, web};
+use crate::{debian, e2e, fuzz, process, schemathesis, sim, size, tidy, torture, wasm, web};
 
 /// What `cargo xtask test` takes.
 #[derive(Args)]
@@ -63,7 +63,8 @@ fn all(workspace: &Workspace, fast: bool, steps: &mut Steps) -> Result<()> {
     let mut counted = 0;
     steps.run("tests", || {
         let mut command = process::cargo(&workspace.root);
-        command.arg("test").args(&selection).env(e2e::BINARY_VARIABLE, server::binary(workspace, false));
+        command.arg("test").args(&selection);
+        e2e::tell(workspace, &mut command);
         process::run_watched(&mut command, |line| counted += passed(line))
             .context("run `cargo xtask e2e NAME` to repeat one browser test, `cargo test -p PACKAGE NAME` any other")
     })?;
@@ -74,7 +75,7 @@ fn all(workspace: &Workspace, fast: bool, steps: &mut Steps) -> Result<()> {
                 let mut command = process::cargo(&workspace.root);
                 // The selection of before, or cargo would build for another one.
                 command.arg("test").args(&selection).args(engine.targets()).arg("--").args(Engine::short());
-                command.env(e2e::BINARY_VARIABLE, server::binary(workspace, false));
+                e2e::tell(workspace, &mut command);
                 engine.choose(workspace, &mut command)?;
                 process::run_watched(&mut command, |line| counted += passed(line)).with_context(|| {
                     format!("run `cargo xtask e2e --engine {} NAME` to repeat one of them", engine.name())

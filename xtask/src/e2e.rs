@@ -1,5 +1,8 @@
 //! `cargo xtask e2e`: the tests and the benchmark in a real browser, against the real binary.
 
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+use std::process::Command;
+
 use anyhow::Result;
 use clap::Args;
 
@@ -9,6 +12,8 @@ use crate::{process, server, wasm, web};
 
 /// The variable that tells the tests which server to start.
 pub(crate) const BINARY_VARIABLE: &str = "GINTI_BIN";
+/// The variable that names the library with which a server's clock is set.
+const SHIM_VARIABLE: &str = "GINTI_FAULT_SHIM";
 /// The package of the browser tests.
 pub(crate) const PACKAGE: &str = "ginti-e2e";
 
@@ -26,6 +31,13 @@ pub(crate) struct E2eArguments {
     bench: bool,
 }
 
+/// Tells the tests what to start the server with.
+pub(crate) fn tell(workspace: &Workspace, command: &mut Command) {
+    let binary = server::binary(workspace, false);
+    let shim = binary.with_file_name(format!("{DLL_PREFIX}ginti_fault_shim{DLL_SUFFIX}"));
+    command.env(BINARY_VARIABLE, binary).env(SHIM_VARIABLE, shim);
+}
+
 /// Builds what the browser tests need and runs them, or the benchmark.
 pub(crate) fn run(workspace: &Workspace, arguments: &E2eArguments) -> Result<()> {
     let engine = arguments.engine;
@@ -33,9 +45,10 @@ pub(crate) fn run(workspace: &Workspace, arguments: &E2eArguments) -> Result<()>
     wasm::build(workspace)?;
     web::build(workspace)?;
     // The benchmark measures the browser's side, which is built as it is shipped; the server may be a quick build.
-    let binary = server::build(workspace, false)?;
+    server::build(workspace, false)?;
+    process::run(process::cargo(&workspace.root).args(["build", "--package", "ginti-fault-shim"]))?;
     let mut cargo = process::cargo(&workspace.root);
-    cargo.env(BINARY_VARIABLE, binary);
+    tell(workspace, &mut cargo);
     engine.choose(workspace, &mut cargo)?;
     if arguments.bench {
         cargo.args(["run", "--package", PACKAGE, "--bin", "bench"]);
