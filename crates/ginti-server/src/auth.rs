@@ -4,17 +4,22 @@
 //! (so the hot path reads no database), and a refresh token in a cookie that no script can read. Programs call with an API token
 //! instead.
 
+mod address;
 mod algorithms;
 mod api_token;
+mod attempts;
 mod caller;
 mod password;
 mod refresh;
 mod same_origin;
 mod token;
 
+pub(crate) use address::{Peer, client_address};
 pub(crate) use algorithms::install as install_algorithms;
 pub(crate) use api_token::ApiTokenText;
 pub use api_token::ApiTokens;
+pub use attempts::Quota;
+pub(crate) use attempts::{Attempt, Attempts};
 pub use caller::Caller;
 pub(crate) use caller::{Admin, Manager};
 pub use password::{PasswordError, Passwords, TooManyChecks, check_new_password, hash_password};

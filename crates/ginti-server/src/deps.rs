@@ -12,10 +12,11 @@ use std::{
 
 use ginti_store::Store;
 use ginti_types::Timestamp;
+use ipnet::IpNet;
 
 use crate::{
     assets::AppFiles,
-    auth::{ApiTokens, Passwords, TokenKeys},
+    auth::{ApiTokens, Passwords, Quota, TokenKeys},
     drain::Drain,
     oidc::OidcConfig,
 };
@@ -77,6 +78,18 @@ pub struct Config {
     pub request_timeout: Duration,
     /// Requests worked on at once; more are turned away with `busy`.
     pub requests_in_flight_max: usize,
+    /// Tries of a password for one user name.
+    pub tries_per_account: Quota,
+    /// Tries of passwords from one address.
+    pub tries_per_address: Quota,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Connections open at once; more wait until others end.
+    pub connections_max: usize,
+    /// Connections open at once from one address that is no trusted proxy; more are closed.
+    pub connections_per_address_max: usize,
+    /// How long a request's head may take to come in. A connection that is idle between two requests is closed by it too.
+    pub head_within: Duration,
     /// How long `/readyz` says "not ready" before the listener closes, so that a load balancer has looked.
     pub drain_notice: Duration,
     /// Whether results may be delivered inside the operator's own network, and without TLS.
@@ -97,6 +110,12 @@ impl Default for Config {
             refresh_grace_ms: 60 * 1_000,
             request_timeout: Duration::from_secs(30),
             requests_in_flight_max: 1_024,
+            tries_per_account: Quota { tries: 10, seconds: 900 },
+            tries_per_address: Quota { tries: 100, seconds: 900 },
+            trusted_proxies: Vec::new(),
+            connections_max: 16_384,
+            connections_per_address_max: 1_024,
+            head_within: Duration::from_secs(75),
             drain_notice: Duration::ZERO,
             private_receivers: false,
             alerts_every: Duration::from_secs(15),

@@ -15,6 +15,7 @@ mod digest;
 mod drain;
 mod layers;
 mod oidc;
+mod places;
 mod problem;
 mod request;
 mod routes;

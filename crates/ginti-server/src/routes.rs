@@ -19,7 +19,7 @@ mod standing;
 use axum::{Extension, Router};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{Deps, assets, layers};
+use crate::{Deps, assets, auth::Attempts, layers};
 
 pub(crate) use desk::decimal;
 pub use desk::export::{ExportFormat, export_run};
@@ -30,6 +30,8 @@ pub use openapi::document as openapi;
 pub fn router(deps: Deps) -> Router {
     let (router, _) = table().split_for_parts();
     let router = router.layer(Extension(oidc::External::new(&deps)));
+    let attempts = Attempts::new(deps.config.tries_per_account, deps.config.tries_per_address);
+    let router = router.layer(Extension(attempts));
     let router = router.layer(Extension(desk::rooms::Rooms::default()));
     let router = router.fallback(assets::serve).method_not_allowed_fallback(layers::method_not_allowed);
     layers::around(router, &deps).with_state(deps)

@@ -1,8 +1,8 @@
 //! From a bound socket to a closed database: runs the router until told to stop, then drains.
 
-use std::{future::Future, io, time::Duration};
+use std::{future::Future, io, net::IpAddr, time::Duration};
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -13,15 +13,19 @@ use tokio::{
     net::{TcpListener, TcpStream},
     time::sleep,
 };
+use tower::Layer;
 
-use crate::{Deps, router, routes};
+use crate::{
+    Config, Deps,
+    auth::Peer,
+    places::{Place, Places},
+    router, routes,
+};
 
 /// How much longer than one request may take the whole drain may take.
 const DRAIN_MARGIN: Duration = Duration::from_secs(5);
 /// What a connection may buffer: it keeps it for as long as it is open, and thousands of devices keep theirs open.
 const CONNECTION_BUFFER_BYTES: usize = 16 * 1_024;
-/// How long a request's head may take to come in. A connection that is idle between two requests is closed by it too.
-const HEAD_WITHIN: Duration = Duration::from_secs(75);
 /// After a connection could not be taken (too many open files): others end meanwhile.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
 
@@ -43,7 +47,7 @@ pub async fn serve(
         sleep(config.drain_notice).await;
     };
     tokio::select! {
-        () = accept(&listener, &router, &open) => {}
+        () = accept(&listener, &router, &config, &open) => {}
         () = stopped => {}
     }
     drop(listener);
@@ -53,11 +57,16 @@ pub async fn serve(
     store.close().await.map_err(io::Error::other)
 }
 
-/// Takes connections, for ever.
-async fn accept(listener: &TcpListener, router: &Router, open: &GracefulShutdown) {
+/// Takes connections, for ever. When as many are open as there may be, others wait in the system's own queue.
+async fn accept(listener: &TcpListener, router: &Router, config: &Config, open: &GracefulShutdown) {
+    let places = Places::new(config);
     loop {
+        let place = places.any().await;
         match listener.accept().await {
-            Ok((stream, _)) => answer(stream, router.clone(), open),
+            Ok((stream, peer)) => match places.of(peer.ip(), config, place) {
+                Some(place) => answer(stream, peer.ip(), router.clone(), config, open, place),
+                None => tracing::debug!("a connection too many from one address is closed"),
+            },
             Err(error) if is_of_the_connection(&error) => {}
             Err(error) => {
                 tracing::error!(%error, "a connection could not be taken");
@@ -68,19 +77,20 @@ async fn accept(listener: &TcpListener, router: &Router, open: &GracefulShutdown
 }
 
 /// Answers the requests of a connection until it ends.
-fn answer(stream: TcpStream, router: Router, open: &GracefulShutdown) {
+fn answer(stream: TcpStream, peer: IpAddr, router: Router, config: &Config, open: &GracefulShutdown, place: Place) {
     // Answers are single small writes: waiting for more to send only adds delay.
     let _ = stream.set_nodelay(true);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN)
+        .header_read_timeout(config.head_within)
         .max_buf_size(CONNECTION_BUFFER_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(Extension(Peer(peer)).layer(router)));
     let connection = open.watch(connection);
     tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(%error, "a connection broke off");
         }
+        drop(place);
     });
 }
 

@@ -1,7 +1,7 @@
 //! `/auth`: sign in, renew, sign out, and who one is.
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::State,
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::openapi::{BodyErrors, SignedInErrors};
 use crate::{
     Deps,
-    auth::{Caller, RefreshCookie, RefreshToken, SameOrigin},
+    auth::{Attempt, Attempts, Caller, Peer, RefreshCookie, RefreshToken, SameOrigin, client_address},
     problem::{Answer, ProblemResponse},
     request::{self, OptionalJson},
     schema,
@@ -108,6 +108,8 @@ impl From<User> for UserDto {
         (status = 403, body = schema::Problem, content_type = "application/problem+json",
             description = "`not-allowed`: asked for by another site's page."),
         BodyErrors,
+        (status = 429, body = schema::Problem, content_type = "application/problem+json",
+            description = "`too-many-requests`: too many wrong passwords for this name or from this address. `Retry-After`, `RateLimit` and `RateLimit-Policy` say when to come back."),
         (status = 503, body = schema::Problem, content_type = "application/problem+json",
             description = "`busy`, `draining`, `storage-unavailable`: come back after `Retry-After`."),
     )
@@ -115,26 +117,52 @@ impl From<User> for UserDto {
 pub(super) async fn login(
     State(deps): State<Deps>,
     _: SameOrigin,
+    Extension(attempts): Extension<Attempts>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
     request::Json(login): request::Json<LoginDto>,
 ) -> Answer<Response> {
     refuse_while_draining(&deps)?;
+    let address = client_address(peer.map(|Extension(peer)| peer), &headers, &deps.config.trusted_proxies);
+    let attempt = attempts.take(&login.username, address, deps.now());
+    let answer = match attempt.wait_seconds {
+        None => sign_in(&deps, login, &attempt).await,
+        Some(seconds) => {
+            let detail = format!("There were too many wrong passwords. Try it again in {}.", said(seconds));
+            Err(ProblemResponse::new(Code::TooManyRequests, detail).retry_after(seconds))
+        }
+    };
+    let mut response = answer.into_response();
+    attempt.write(response.headers_mut());
+    Ok(response)
+}
+
+fn said(seconds: u32) -> String {
+    match seconds {
+        0..120 => format!("{seconds} seconds"),
+        _ => format!("{} minutes", seconds.div_ceil(60)),
+    }
+}
+
+async fn sign_in(deps: &Deps, login: LoginDto, attempt: &Attempt) -> Answer<Response> {
     let known = match UserLoginId::new(login.username) {
-        Ok(name) => deps.store.login(&name).await?,
+        Ok(name) => deps.store.login(&name).await.inspect_err(|_| attempt.undone())?,
         Err(_) => None,
     };
     let (user, hash) = known.map(|known| (known.user, known.password_hash)).unzip();
-    let matches = deps.passwords.matches(login.password, hash).await?;
+    let matches = deps.passwords.matches(login.password, hash).await.inspect_err(|_| attempt.undone())?;
     let Some(user) = user.filter(|_| matches) else {
         return Err(ProblemResponse::new(Code::CredentialsWrong, "The user name or the password is wrong."));
     };
+    attempt.succeeded();
     let now = deps.now();
     let device = RefreshDto { device_id: login.device_id, ..RefreshDto::default() };
-    note_device(&deps, &user, device, now).await?;
+    note_device(deps, &user, device, now).await?;
     let token = RefreshToken::new(deps.random());
     let expires = Timestamp::from_unix_ms(now.unix_ms() + deps.config.refresh_family_ms);
     let family = NewRefreshToken { hash: token.hash(), tenant: user.tenant.clone(), user: user.id.clone(), expires };
     deps.store.add_refresh_token(family).await?;
-    Ok(signed_in(&deps, user, &token, expires, now))
+    Ok(signed_in(deps, user, &token, expires, now))
 }
 
 /// A new access token from the refresh cookie

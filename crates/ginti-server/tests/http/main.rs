@@ -13,6 +13,7 @@ mod limits;
 mod lists;
 mod model;
 mod openapi;
+mod people;
 mod problems;
 mod sessions;
 mod socket;

@@ -119,3 +119,66 @@ async fn idle_connections_do_not_hold_a_stopped_server() {
     tokio::time::timeout(Duration::from_secs(20), running.server).await.expect("it ends by itself").unwrap().unwrap();
     drop((silent, kept));
 }
+
+/// Slowloris: heads that never end, bodies that never end, and connections that say nothing, each held by a client that sends
+/// just enough to look alive.
+#[tokio::test]
+async fn slow_senders_are_cut_off_and_others_are_served_meanwhile() {
+    let world = World::new().await.reconfigured(|config| {
+        config.head_within = Duration::from_millis(300);
+        config.request_timeout = Duration::from_millis(300);
+    });
+    let running = run(&world).await;
+    let token = world.token("counter").await;
+    let mut slow = Vec::new();
+    for at in 0..30 {
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        let begun = match at % 3 {
+            0 => String::new(),
+            1 => "GET /livez HTTP/1.1\r\nhost: loc".to_owned(),
+            _ => head(IMPORT, &token, 100_000),
+        };
+        stream.write_all(begun.as_bytes()).await.unwrap();
+        slow.push(stream);
+    }
+    let mut probe = TcpStream::connect(running.address).await.unwrap();
+    probe.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
+    assert!(rest(probe).await.starts_with("HTTP/1.1 200"));
+    for mut stream in slow {
+        // A byte now and then keeps nothing open: what counts is when it was to be complete.
+        let ended = async {
+            let (mut reading, mut writing) = stream.split();
+            let drip = async {
+                loop {
+                    if writing.write_all(b" ").await.is_err() {
+                        std::future::pending::<()>().await;
+                    }
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            };
+            let mut said = Vec::new();
+            tokio::select! {
+                _ = reading.read_to_end(&mut said) => {}
+                () = drip => {}
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), ended).await.expect("it is cut off");
+    }
+}
+
+#[tokio::test]
+async fn no_more_connections_are_open_than_the_server_takes_and_the_next_waits_for_its_turn() {
+    let world = World::new().await.reconfigured(|config| {
+        config.connections_max = 3;
+        config.head_within = Duration::from_millis(500);
+    });
+    let running = run(&world).await;
+    let mut idle = Vec::new();
+    for _ in 0..3 {
+        idle.push(TcpStream::connect(running.address).await.unwrap());
+    }
+    let mut next = TcpStream::connect(running.address).await.unwrap();
+    next.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
+    let answer = tokio::time::timeout(Duration::from_secs(20), rest(next)).await.expect("the idle ones make room");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}

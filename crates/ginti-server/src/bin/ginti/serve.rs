@@ -1,6 +1,12 @@
 //! `ginti serve`: opens the database, listens, and drains when told to stop.
 
-use std::{io::Write, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io::Write,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
@@ -9,6 +15,7 @@ use ginti_server::{
     auth::TokenKeys, built_app, deliver, os_entropy, serve, system_clock,
 };
 use ginti_store::Store;
+use ipnet::IpNet;
 use tokio::{net::TcpListener, signal};
 
 use crate::{
@@ -62,6 +69,13 @@ pub(crate) struct ServeArguments {
     /// this server can reach.
     #[arg(long, env = "GINTI_PRIVATE_RECEIVERS")]
     private_receivers: bool,
+
+    /// Believe the X-Forwarded-For of this reverse proxy, an address or a network; may be given several times
+    ///
+    /// Wrong passwords are counted per address. Behind a proxy that is not named here everybody has the proxy's own.
+    #[arg(long = "trusted-proxy", value_name = "ADDR", env = "GINTI_TRUSTED_PROXIES", value_delimiter = ',',
+        value_parser = network)]
+    trusted_proxies: Vec<IpNet>,
 
     /// Let people sign in with this OpenID Connect provider too; its address as the provider itself writes it
     ///
@@ -132,6 +146,7 @@ async fn deps(store: Arc<dyn Store>, arguments: &ServeArguments, oidc: Option<Oi
         access_token_seconds: arguments.access_token_seconds,
         drain_notice: Duration::from_secs(arguments.drain_notice_seconds),
         private_receivers: arguments.private_receivers,
+        trusted_proxies: arguments.trusted_proxies.clone(),
         oidc,
         crash: arguments.crash_after_commits.filter(|_| arguments.demo).map(CrashAfterCommits::new),
         ..Config::default()
@@ -147,6 +162,11 @@ async fn deps(store: Arc<dyn Store>, arguments: &ServeArguments, oidc: Option<Oi
         app: arguments.app.clone().map_or_else(built_app, app_in),
         config,
     })
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let address = || text.parse::<IpAddr>().ok().map(IpNet::from);
+    text.parse().ok().or_else(address).ok_or_else(|| "give an address (10.0.0.7) or a network (10.0.0.0/8)".to_owned())
 }
 
 /// The external provider, if one is named.

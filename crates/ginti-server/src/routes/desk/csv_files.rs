@@ -146,6 +146,15 @@ impl<'a> File<'a> {
                 );
                 continue;
             };
+            if record.iter().any(|cell| cell.contains('\0')) {
+                self.complain(
+                    self.row,
+                    None,
+                    "not-text",
+                    "This row holds the character U+0000, which no text may have.",
+                );
+                continue;
+            }
             if self.preview.len() < PREVIEW_ROWS {
                 self.preview.push(record.iter().map(str::to_owned).collect());
             }
@@ -220,5 +229,8 @@ mod tests {
         let row = file.next().unwrap().unwrap();
         assert_eq!(file.cell(&row, "productSku"), "A");
         assert_eq!((file.errors[0].row, file.errors[0].code), (2, "not-utf8"));
+        let mut file = File::open(b"productSku,quantity\nA\0,1\nA,2\n", FIELDS, &[]).unwrap();
+        assert_eq!(file.next().unwrap().unwrap().number, 3);
+        assert_eq!((file.errors[0].row, file.errors[0].code), (2, "not-text"));
     }
 }

@@ -1,0 +1,5 @@
+//! Hostile people: what docs/security.md names as its tests, where no part of the address space is their place.
+
+mod injection;
+mod recipes;
+mod tenants;
