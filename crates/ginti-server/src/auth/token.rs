@@ -64,6 +64,7 @@ impl TokenKeys {
             role: user.role.as_str().to_owned(),
             facilities: user.facilities.clone(),
             iat: issued,
+            nbf: None,
             exp: issued + i64::from(seconds),
         };
         let header = Header { typ: Some(TYPE.to_owned()), ..Header::new(Algorithm::HS256) };
@@ -80,6 +81,9 @@ impl TokenKeys {
         let role = Role::from_name(&claims.role).ok_or(TokenError::Invalid)?;
         if now.unix_ms() / 1_000 >= claims.exp {
             return Err(TokenError::Expired);
+        }
+        if claims.nbf.is_some_and(|from| now.unix_ms() / 1_000 < from) {
+            return Err(TokenError::Invalid);
         }
         Ok(Granted { access: Access { tenant: claims.tenant, user: claims.sub, facilities: claims.facilities }, role })
     }
@@ -125,5 +129,8 @@ struct Claims {
     /// Null: all of the tenant's.
     facilities: Option<Vec<FacilityId>>,
     iat: i64,
+    /// Never issued; honoured all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nbf: Option<i64>,
     exp: i64,
 }

@@ -174,22 +174,128 @@ fn csv_of(lines: &[ReviewLine]) -> Result<Vec<u8>, csv::Error> {
 
 /// A text that no spreadsheet takes for a formula.
 pub(crate) fn safe(text: &str) -> String {
-    let is_risky =
-        text.trim_start().starts_with(['=', '+', '-', '@', '|', '%']) || text.starts_with(['\t', '\r', '\n']);
+    // The full-width forms too: some spreadsheets take them for the others.
+    const BEGINNINGS: &[char] = &['=', '+', '-', '@', '|', '%', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
+    let begun = text.trim_start_matches(|character: char| character.is_whitespace() || character == '\u{feff}');
+    let is_risky = begun.starts_with(BEGINNINGS) || text.starts_with(['\t', '\r', '\n']);
     if is_risky { format!("'{text}") } else { text.to_owned() }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
+    use ginti_desk::Decision;
+
     use super::*;
+
+    const RISKY: &[&str] = &[
+        "=1+1",
+        "=HYPERLINK(\"http://evil.example\",\"x\")",
+        "+cmd|' /C calc'!A0",
+        "-2+3",
+        "@SUM(1+1)",
+        "\t=1+1",
+        "\r=1+1",
+        "\n=1+1",
+        " =1+1",
+        "\u{a0}=1+1",
+        "\u{feff}=1+1",
+        "\u{ff1d}1+1",
+        "|x",
+        "%0A",
+        "x\",=1+1,\"",
+        "x\n=1+1",
+        "'=1+1",
+    ];
 
     #[test]
     fn what_a_spreadsheet_would_run_is_a_text() {
-        for risky in ["=1+1", "+cmd|' /C calc'!A0", "-2", "@SUM(1)", "\t=1", " =1", "|x", "%0A"] {
+        for risky in
+            ["=1+1", "+cmd|' /C calc'!A0", "-2", "@SUM(1)", "\t=1", " =1", "|x", "%0A", "\u{feff}=1", "\u{ff1d}1"]
+        {
             assert_eq!(safe(risky), format!("'{risky}"));
         }
-        for plain in ["Rice", "1=1", "A-7", ""] {
+        for plain in ["Rice", "1=1", "A-7", "", "'=1"] {
             assert_eq!(safe(plain), plain);
         }
+    }
+
+    /// A line with that text wherever a line has a text.
+    fn line(text: &str) -> ReviewLine {
+        ReviewLine {
+            facility: text.to_owned(),
+            subject: format!("?{text}"),
+            product: Some(text.to_owned()),
+            name: Some(text.to_owned()),
+            sku: Some(text.to_owned()),
+            expected: Some(1_000_000),
+            unit_cost: Some(-1),
+            counted: Some(2_000_000),
+            sessions: 1,
+            devices: 1,
+            is_contested: true,
+            late: 0,
+            difference: -1_000_000,
+            value_difference: Some(-1_000_000),
+            decision: Some(Decision::Accept),
+            chosen: Some(0),
+            reason: Some(text.to_owned()),
+            decided_by: Some(text.to_owned()),
+            decided_at: None,
+        }
+    }
+
+    #[test]
+    fn no_cell_of_an_export_is_a_formula_wherever_the_text_stands() {
+        let lines: Vec<_> = RISKY.iter().map(|text| line(text)).collect();
+        let file = csv_of(&lines).unwrap();
+        let mut reader = csv::Reader::from_reader(&file[..]);
+        let columns = reader.headers().unwrap().len();
+        let mut rows = 0;
+        for (record, risky) in reader.records().zip(RISKY) {
+            let record = record.unwrap();
+            assert_eq!(record.len(), columns, "{risky:?} makes no further cells");
+            for cell in &record {
+                let is_number = cell.parse::<f64>().is_ok();
+                let first = cell.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}').chars().next();
+                assert!(is_number || !first.is_some_and(|c| "=+-@|%\u{ff1d}".contains(c)), "{risky:?} became {cell:?}");
+            }
+            rows += 1;
+        }
+        assert_eq!(rows, RISKY.len());
+    }
+
+    /// The same file in the real program, which says of each cell what it shows.
+    /// Needs Debian's package libreoffice-calc-nogui: `cargo test -p ginti-server --lib libreoffice -- --ignored`.
+    #[test]
+    #[ignore = "needs LibreOffice; cargo test -p ginti-server --lib libreoffice -- --ignored"]
+    fn libreoffice_calculates_nothing_in_an_export() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |name: &str, file: &[u8]| {
+            std::fs::write(folder.path().join(format!("{name}.csv")), file).unwrap();
+            // As flat XML: a cell that is a formula says so in an attribute.
+            let done = Command::new("soffice")
+                .arg(format!("-env:UserInstallation=file://{}/profile", folder.path().display()))
+                .args([
+                    "--headless",
+                    "--infilter=CSV:44,34,76,1,,0,false,true,false",
+                    "--convert-to",
+                    "fods",
+                    "--outdir",
+                ])
+                .arg(folder.path())
+                .arg(folder.path().join(format!("{name}.csv")))
+                .output()
+                .expect("soffice, of Debian's package libreoffice-calc-nogui");
+            assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+            std::fs::read_to_string(folder.path().join(format!("{name}.fods"))).unwrap()
+        };
+        // It does calculate what is no text: else this test would say nothing.
+        assert!(open("bare", b"a,b\n=1+1,x\n").contains("table:formula"));
+        let lines: Vec<_> = RISKY.iter().map(|text| line(text)).collect();
+        let opened = open("count", &csv_of(&lines).unwrap());
+        assert!(opened.contains("decidedBy") && opened.contains("1+1"), "{opened}");
+        assert!(!opened.contains("table:formula"), "a cell is a formula");
     }
 }

@@ -36,6 +36,15 @@ fn hs256(header: &Value, claims: &Value, key: &[u8]) -> String {
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
+/// The same claims with the tenant told twice, signed: readers differ in which one they take.
+fn twice(claims: &Value) -> String {
+    let text = claims.to_string();
+    let doubled = format!("{{\"tenant\":\"rival-co\",{}", &text[1..]);
+    let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header().to_string()), URL_SAFE_NO_PAD.encode(doubled));
+    let signature = Hmac::<Sha256>::new_from_slice(&TOKEN_KEY).unwrap().chain_update(&message).finalize().into_bytes();
+    format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
 fn header() -> Value {
     json!({ "typ": "at+jwt", "alg": "HS256" })
 }
@@ -72,6 +81,7 @@ async fn forged_and_foreign_tokens_are_refused() {
     };
     let good = hs256(&header(), &claims(), &TOKEN_KEY);
     let (head_and_claims, signature) = good.rsplit_once('.').unwrap();
+    let own_key = json!({ "kty": "oct", "k": URL_SAFE_NO_PAD.encode([8; 32]) });
     let other_claims = unsigned(&header(), &with("tenant", json!("rival-co")));
     let tokens = [
         ("alg none, no signature", unsigned(&none, &claims()) + "."),
@@ -94,12 +104,49 @@ async fn forged_and_foreign_tokens_are_refused() {
         ("no person", hs256(&header(), &without("sub"), &TOKEN_KEY)),
         ("no tenant", hs256(&header(), &without("tenant"), &TOKEN_KEY)),
         ("unknown role", hs256(&header(), &with("role", json!("owner")), &TOKEN_KEY)),
+        ("claims told twice", twice(&claims())),
+        (
+            "another critical header",
+            hs256(&json!({ "typ": "at+jwt", "alg": "HS256", "crit": ["x"], "x": 1 }), &claims(), &[8; 32]),
+        ),
+        ("a key of its own", hs256(&json!({ "typ": "at+jwt", "alg": "HS256", "jwk": own_key }), &claims(), &[8; 32])),
+        (
+            "a key to be fetched",
+            hs256(
+                &json!({ "typ": "at+jwt", "alg": "HS256", "jku": "https://evil.example/k", "x5u": "https://evil.example/k" }),
+                &claims(),
+                &[8; 32],
+            ),
+        ),
+        (
+            "a key id that is a path",
+            hs256(&json!({ "typ": "at+jwt", "alg": "HS256", "kid": "../../../../dev/null" }), &claims(), &[]),
+        ),
+        (
+            "a key id that is a statement",
+            hs256(&json!({ "typ": "at+jwt", "alg": "HS256", "kid": "x' UNION SELECT 'k' --" }), &claims(), b"k"),
+        ),
+        ("algorithm in small letters", hs256(&json!({ "typ": "at+jwt", "alg": "hs256" }), &claims(), &TOKEN_KEY)),
+        ("algorithm in two", hs256(&json!({ "typ": "at+jwt", "alg": ["HS256", "none"] }), &claims(), &TOKEN_KEY)),
+        ("expiry as a text", hs256(&header(), &with("exp", json!("9999999999")), &TOKEN_KEY)),
+        ("expiry with a fraction", hs256(&header(), &with("exp", json!(9e99)), &TOKEN_KEY)),
+        ("a tenant that is no id", hs256(&header(), &with("tenant", json!("")), &TOKEN_KEY)),
+        ("not valid yet", hs256(&header(), &with("nbf", json!(NOW_MS / 1_000 + 3_600)), &TOKEN_KEY)),
+        ("oversized", hs256(&header(), &with("sub", json!("x".repeat(1_000_000))), &TOKEN_KEY)),
+        ("four parts", format!("{good}.{signature}")),
+        ("padded", format!("{good}=")),
+        ("a line break in it", good.replacen('.', ".%0a", 1)),
+        (
+            "sealed for another purpose",
+            hs256(&json!({ "typ": "ginti-oidc+jwt", "alg": "HS256" }), &claims(), &TOKEN_KEY),
+        ),
         ("empty", String::new()),
         ("no token at all", "counter".to_owned()),
     ];
+    let world = World::new().await;
     for (name, token) in tokens {
         println!("{name}");
-        let answer = me(&token).await;
+        let answer = world.get("/auth/me").bearer(&token).send().await;
         answer.problem("token-invalid");
         assert!(answer.header("www-authenticate").contains("invalid_token"));
     }

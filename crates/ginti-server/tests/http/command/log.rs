@@ -1,6 +1,10 @@
 //! What the operator's log says, and what it never says.
 
-use std::{fs, fs::File};
+use std::{
+    fs,
+    fs::File,
+    io::{Read, Write},
+};
 
 use super::{Server, ginti};
 
@@ -33,4 +37,76 @@ fn the_log_is_json_lines_without_passwords_tokens_or_line_breaks() {
     let answered = lines.iter().filter(|line| line["message"] == "answered");
     let paths: Vec<_> = answered.map(|line| line["span"]["path"].as_str().unwrap()).collect();
     assert_eq!(paths, ["/auth/login", "/auth/me", "/auth/refresh", "/maarg/a%0d%0aforged"]);
+}
+
+/// Everything secret that the server makes or is told, and texts that want to be a line of their own.
+#[test]
+fn a_hostile_run_leaves_no_secret_and_no_line_of_its_own_in_the_log() {
+    const FORGED: &str = "x\\r\\n{\\\"level\\\":\\\"ERROR\\\",\\\"message\\\":\\\"forged\\\"}\\u001b[2J";
+    for format in ["json", "text"] {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        let mut command = ginti(folder.path(), &["serve", "--demo", "--listen", "127.0.0.1:0", "--log-format", format]);
+        command.env("GINTI_DEMO_PASSWORD", "open-sesame").env("RUST_LOG", "trace");
+        let server = Server::start_logging(command, File::create(&log).unwrap().into());
+        let between = |text: &str, from: &str, to: char| {
+            text.split_once(from)
+                .and_then(|(_, rest)| rest.split(to).next())
+                .unwrap_or_else(|| panic!("{text}"))
+                .to_owned()
+        };
+        let mut secrets =
+            vec!["open-sesame".to_owned(), "wrong-but-nearly".to_owned(), "chosen-by-the-invited".to_owned()];
+
+        let answer = server.request("POST /auth/login", r#"{"username":"admin","password":"open-sesame"}"#);
+        let token = between(&answer, "\"accessToken\":\"", '"');
+        secrets.extend([token.clone(), between(&answer, "__Host-ginti-refresh=", ';')]);
+        // The request line is followed by headers of one's own; the last of them takes up what the helper appends.
+        let with = |line: &str, headers: &str, body: &str| {
+            server.request(&format!("{line} HTTP/1.1\r\nauthorization: Bearer {token}\r\n{headers}x-rest:"), body)
+        };
+        let answer = with("POST /maarg/poorti/ApiTokens", "", &format!(r#"{{"name":"{FORGED}","role":"manager"}}"#));
+        assert!(answer.contains(" 422 "), "{answer}");
+        let answer = with("POST /maarg/poorti/ApiTokens", "", r#"{"name":"erp","role":"manager"}"#);
+        let program = between(&answer, "\"token\":\"", '"');
+        server.request(&format!("GET /auth/me HTTP/1.1\r\nauthorization: Bearer {program}\r\nx-rest:"), "");
+        secrets.push(program);
+        let receiver = r#"{"kind":"webhook","url":"https://example.org/?key=in-the-address"}"#;
+        secrets.push(between(&with("PUT /maarg/poorti/Receivers/erp", "", receiver), "\"secret\":\"", '"'));
+        let invitation = format!(r#"{{"userLoginId":"new","name":"{FORGED}","role":"manager"}}"#);
+        let invitation = with("POST /maarg/poorti/Invitations", "", &invitation.replace("\\u001b", ""));
+        if let Some((_, secret)) = invitation.split_once('#') {
+            let secret = secret.split('"').next().unwrap().to_owned();
+            let accept = format!(r#"{{"secret":"{secret}","password":"chosen-by-the-invited"}}"#);
+            server.request("POST /auth/invitation", &accept);
+            secrets.push(secret);
+        }
+        for name in ["admin", FORGED] {
+            server.request("POST /auth/login", &format!(r#"{{"username":"{name}","password":"wrong-but-nearly"}}"#));
+        }
+        with("GET /maarg/poorti/Products", "x-request-id: a b\tforged\r\nuser-agent: \x1b[2Jforged\r\n", "");
+        with("GET /maarg/%0d%0a%1b[2Jforged?password=open-sesame", "", "");
+        with(
+            "POST /maarg/poorti/InventoryCountImport",
+            "idempotency-key: forged\tforged\r\n",
+            "{\"batchId\":\"\\r\\nforged\"}",
+        );
+        // No request at all: whether it is written to the end does not matter.
+        let mut stream = std::net::TcpStream::connect(&server.address).unwrap();
+        let _ = stream.write_all(b"FORGED\x7f\x1b[2J / HTTP/1.1\r\nx: y\r\n\r\n");
+        let _ = stream.read_to_end(&mut Vec::new());
+        drop(server);
+
+        let log = fs::read_to_string(log).unwrap();
+        for secret in &secrets {
+            assert!(secret.len() > 8 && !log.contains(secret.as_str()), "{secret} is in the {format} log");
+        }
+        assert!(!log.contains(['\u{1b}', '\r', '\u{7f}']), "a terminal would act on the {format} log");
+        for line in log.lines() {
+            assert!(!line.starts_with('{') || format == "json", "a line of the text log is another's: {line}");
+            assert!(format == "text" || serde_json::from_str::<serde_json::Value>(line).is_ok(), "no JSON: {line}");
+            assert!(!line.contains("\"message\":\"forged\""), "{line}");
+        }
+        assert!(log.lines().count() > 10, "{log}");
+    }
 }
