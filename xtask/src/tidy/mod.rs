@@ -7,6 +7,7 @@ mod documents;
 mod layers;
 mod machine;
 mod mirror;
+mod security;
 mod sources;
 mod tracked;
 
@@ -34,6 +35,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     complaints.extend(layers::check(&layers::of(workspace)));
     complaints.extend(documents::check(&files));
     complaints.extend(mirror::check(&files));
+    complaints.extend(security::check(&files));
     for file in &files {
         complaints.extend(sources::check(file));
         complaints.extend(machine::check(file));

@@ -43,8 +43,8 @@ async fn old_receipts_go(world: World, at_most: i64) {
 
 #[tokio::test]
 async fn a_flood_of_batches_leaves_few_receipts_on_sqlite() {
-    old_receipts_go(World::with(ginti_sqlite::Options { receipts_kept: KEPT, ..Default::default() }, |_| {}).await)
-        .await;
+    let options = ginti_sqlite::Options { receipts_kept: KEPT, ..Default::default() };
+    old_receipts_go(World::with(options, |_| {}).await, 300).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
