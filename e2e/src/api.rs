@@ -81,7 +81,9 @@ impl Api {
     pub async fn put(&self, path: &str, body: &Value) -> Result<Value> {
         let token = self.token.lock().await.clone();
         let answer = self.client.put(format!("{}{path}", self.base)).bearer_auth(token).json(body).send().await?;
-        Ok(answer.error_for_status()?.json().await?)
+        let answer = answer.error_for_status()?;
+        // Some answer with nothing.
+        if answer.status() == reqwest::StatusCode::NO_CONTENT { Ok(Value::Null) } else { Ok(answer.json().await?) }
     }
 
     async fn ask(&self, path: &str) -> Result<reqwest::Response> {

@@ -13,6 +13,7 @@ mod schemathesis;
 mod server;
 mod sim;
 mod size;
+mod spreadsheet;
 mod tidy;
 mod toolchain;
 mod tools;
@@ -105,6 +106,11 @@ enum Command {
     /// Check that the app's first load is within its budget of 350 KB compressed
     Size,
 
+    /// Open an export full of hostile texts in LibreOffice, which must calculate nothing
+    ///
+    /// LibreOffice is installed where that is possible.
+    Spreadsheet,
+
     /// Check what a compiler cannot see
     ///
     /// Directions between crates, lengths and openings of files, unfinished work, paths of one machine, documents that
@@ -143,6 +149,7 @@ fn run(command: &Command) -> Result<()> {
         Command::Wasm => wasm::build(&workspace),
         Command::Web => wasm::build(&workspace).and_then(|()| web::build(&workspace)),
         Command::Size => size::check(&workspace),
+        Command::Spreadsheet => spreadsheet::check(&workspace),
         Command::Tidy => tidy::check(&workspace),
         Command::Audit(arguments) => audit::run(&workspace, arguments),
     }

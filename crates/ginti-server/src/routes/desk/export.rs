@@ -183,8 +183,6 @@ pub(crate) fn safe(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
-
     use ginti_desk::Decision;
 
     use super::*;
@@ -267,15 +265,15 @@ mod tests {
     }
 
     /// The same file in the real program, which says of each cell what it shows.
-    /// Needs Debian's package libreoffice-calc-nogui: `cargo test -p ginti-server --lib libreoffice -- --ignored`.
+    /// `cargo xtask spreadsheet` brings the program and runs this.
+    #[cfg(feature = "libreoffice")]
     #[test]
-    #[ignore = "needs LibreOffice; cargo test -p ginti-server --lib libreoffice -- --ignored"]
     fn libreoffice_calculates_nothing_in_an_export() {
         let folder = tempfile::tempdir().unwrap();
         let open = |name: &str, file: &[u8]| {
             std::fs::write(folder.path().join(format!("{name}.csv")), file).unwrap();
             // As flat XML: a cell that is a formula says so in an attribute.
-            let done = Command::new("soffice")
+            let done = std::process::Command::new("soffice")
                 .arg(format!("-env:UserInstallation=file://{}/profile", folder.path().display()))
                 .args([
                     "--headless",
