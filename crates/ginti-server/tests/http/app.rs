@@ -4,7 +4,8 @@ use crate::support::World;
 
 const POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; \
     img-src 'self' data: blob:; connect-src 'self'; worker-src 'self'; frame-ancestors 'none'; base-uri 'self'; \
-    form-action 'self'; object-src 'none'";
+    form-action 'self'; object-src 'none'; \
+    require-trusted-types-for 'script'; trusted-types vue ginti";
 
 #[tokio::test]
 async fn every_file_says_what_it_is_and_how_long_it_holds() {

@@ -34,6 +34,7 @@ pub(super) fn body(operation: &str, ids: &Ids) -> Option<(&'static str, String)>
         "invite" => json!({ "userLoginId": format!("new-{}", id("facilityId")), "name": "theirs", "role": "counter",
             "facilityIds": [id("facilityId")] }),
         "makeApiToken" => json!({ "name": "theirs", "role": "counter", "facilityIds": [id("facilityId")] }),
+        "putAlertRules" => json!({ "items": [{ "kind": "delivery-dead", "isActive": false }] }),
         "putReceiver" => json!({ "kind": "webhook", "url": "https://example.org/theirs" }),
         "putUser" => json!({ "name": "theirs", "role": "manager", "password": "of somebody else" }),
         "reportCourierStatus" => json!({ "deviceId": id("deviceId"), "sessions": [{

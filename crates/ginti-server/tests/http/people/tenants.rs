@@ -41,6 +41,9 @@ const ROUTES: &[(&str, u16, Stranger)] = &[
     ("me", 200, Own(200)),
     // Reading.
     ("exportRun", 200, Nothing(404)),
+    ("getFleetHistory", 200, Own(200)),
+    ("listAlertRules", 200, Own(200)),
+    ("listAlerts", 200, Own(200)),
     ("getBatch", 200, Nothing(404)),
     ("getItemHistory", 200, Nothing(404)),
     ("getProgress", 200, Nothing(404)),
@@ -74,6 +77,7 @@ const ROUTES: &[(&str, u16, Stranger)] = &[
     ("invite", 201, Nothing(422)),
     ("makeApiToken", 201, Nothing(422)),
     ("planByFile", 200, Nothing(422)),
+    ("putAlertRules", 200, Own(200)),
     ("putReceiver", 200, Own(200)),
     ("putStock", 200, Nothing(422)),
     ("putUser", 204, Nothing(422)),
