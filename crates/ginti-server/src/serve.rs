@@ -63,10 +63,13 @@ async fn accept(listener: &TcpListener, router: &Router, config: &Config, open: 
     loop {
         let place = places.any().await;
         match listener.accept().await {
-            Ok((stream, peer)) => match places.of(peer.ip(), config, place) {
-                Some(place) => answer(stream, peer.ip(), router.clone(), config, open, place),
-                None => tracing::debug!("a connection too many from one address is closed"),
-            },
+            Ok((stream, peer)) => {
+                if let Some(place) = places.of(peer.ip(), config, place) {
+                    answer(stream, peer.ip(), router.clone(), config, open, place);
+                } else {
+                    tracing::debug!("a connection too many from one address is closed");
+                }
+            }
             Err(error) if is_of_the_connection(&error) => {}
             Err(error) => {
                 tracing::error!(%error, "a connection could not be taken");

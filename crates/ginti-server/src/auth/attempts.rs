@@ -181,21 +181,21 @@ mod tests {
         Timestamp::from_unix_ms(1_000_000 + seconds * 1_000)
     }
 
-    fn from(last: u8) -> Option<IpAddr> {
-        Some(IpAddr::from([192, 0, 2, last]))
+    fn from(last: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, last])
     }
 
     #[test]
     fn tries_run_out_and_come_back_one_by_one() {
         let attempts = Attempts::new(ACCOUNT, ADDRESS);
         for _ in 0..3 {
-            assert_eq!(attempts.take("a", from(1), at(0)).wait_seconds, None);
+            assert_eq!(attempts.take("a", Some(from(1)), at(0)).wait_seconds, None);
         }
-        assert_eq!(attempts.take("a", from(2), at(0)).wait_seconds, Some(101), "whatever the address");
-        assert_eq!(attempts.take("b", from(1), at(0)).wait_seconds, None);
-        assert_eq!(attempts.take("a", from(1), at(100)).wait_seconds, None);
-        assert!(attempts.take("a", from(1), at(100)).wait_seconds.is_some());
-        let after = attempts.take("a", from(1), at(10_000));
+        assert_eq!(attempts.take("a", Some(from(2)), at(0)).wait_seconds, Some(101), "whatever the address");
+        assert_eq!(attempts.take("b", Some(from(1)), at(0)).wait_seconds, None);
+        assert_eq!(attempts.take("a", Some(from(1)), at(100)).wait_seconds, None);
+        assert!(attempts.take("a", Some(from(1)), at(100)).wait_seconds.is_some());
+        let after = attempts.take("a", Some(from(1)), at(10_000));
         let mut headers = HeaderMap::new();
         after.write(&mut headers);
         assert_eq!(headers[POLICY], "\"account\";q=3;w=300, \"address\";q=5;w=50");
@@ -206,11 +206,11 @@ mod tests {
     fn an_address_that_tries_many_names_runs_out_too() {
         let attempts = Attempts::new(ACCOUNT, ADDRESS);
         for name in ["a", "b", "c", "d", "e"] {
-            assert_eq!(attempts.take(name, from(1), at(0)).wait_seconds, None);
+            assert_eq!(attempts.take(name, Some(from(1)), at(0)).wait_seconds, None);
         }
-        assert!(attempts.take("f", from(1), at(0)).wait_seconds.is_some());
-        assert_eq!(attempts.take("f", from(2), at(0)).wait_seconds, None, "a refused try costs nothing");
-        let whole = |last| Some(IpAddr::from([0x2001, 0xdb8, 0, 7, 0, 0, 0, last]));
+        assert!(attempts.take("f", Some(from(1)), at(0)).wait_seconds.is_some());
+        assert_eq!(attempts.take("f", Some(from(2)), at(0)).wait_seconds, None, "a refused try costs nothing");
+        let whole = |last: u16| Some(IpAddr::from([0x2001, 0xdb8, 0, 7, 0, 0, 0, last]));
         for last in 0..5 {
             attempts.take(&last.to_string(), whole(last), at(0));
         }
@@ -220,13 +220,13 @@ mod tests {
     #[test]
     fn the_right_password_gives_back_what_the_wrong_ones_took() {
         let attempts = Attempts::new(ACCOUNT, ADDRESS);
-        attempts.take("a", from(1), at(0));
-        attempts.take("a", from(1), at(0));
-        attempts.take("a", from(1), at(0)).succeeded();
+        attempts.take("a", Some(from(1)), at(0));
+        attempts.take("a", Some(from(1)), at(0));
+        attempts.take("a", Some(from(1)), at(0)).succeeded();
         for _ in 0..3 {
-            assert_eq!(attempts.take("a", from(1), at(0)).wait_seconds, None);
+            assert_eq!(attempts.take("a", Some(from(1)), at(0)).wait_seconds, None);
         }
-        assert!(attempts.take("a", from(1), at(0)).wait_seconds.is_some());
+        assert!(attempts.take("a", Some(from(1)), at(0)).wait_seconds.is_some());
     }
 
     #[test]
