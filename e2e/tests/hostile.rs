@@ -143,12 +143,12 @@ fn build(app: &Path, number: u8) -> Result<()> {
     for file in ["sw.js", "index.html"] {
         let mut text = std::fs::read_to_string(app.join(file))?;
         if file == "sw.js" {
-            text += &format!("\n// build {number}\n");
+            text = format!("{text}\n// build {number}\n");
             if let Some(at) = text.find("\",\"url\":\"index.html\"") {
                 text.replace_range(at - 32..at, &format!("{number:032}"));
             }
         } else {
-            text += &format!("\n<!-- build {number} -->\n");
+            text = format!("{text}\n<!-- build {number} -->\n");
         }
         std::fs::write(app.join(file), text)?;
     }
