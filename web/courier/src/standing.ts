@@ -10,6 +10,8 @@ const COURIER_STATUS = '/maarg/poorti/CourierStatus'
 /** Between two reports that nobody asked for. */
 const EVERY_MS = 30_000
 const SESSIONS_MAX = 200
+/** `meta` key: sessions that the server may have been told to have something unsent. */
+const TOLD_UNSENT = 'told-unsent'
 /** How far back retries are told; the server knows those before. */
 const RETRIES_MS = 24 * 3_600_000
 const HOUR_MS = 3_600_000
@@ -126,14 +128,17 @@ export class Standing {
     const { database } = this
     const device = await withReopen(database, () => database.device())
     if (!device) return
-    const ids = (await withReopen(database, () => database.sessions.toArray())).map(({ inventoryCountImportId }) => inventoryCountImportId)
+    const told = await this.toldUnsent()
+    const listed = (await withReopen(database, () => database.sessions.toArray())).map(({ inventoryCountImportId }) => inventoryCountImportId)
     const sessions = []
-    for (const inventoryCountImportId of ids) {
+    // First what was told to be unsent, though the session or its rows are nobody's here any more: it would stand for ever.
+    for (const inventoryCountImportId of new Set([...told, ...listed])) {
       const stated = await this.state(inventoryCountImportId)
-      if (!stated || stated.itemCount === 0) continue
+      if (!stated || (stated.itemCount === 0 && !told.includes(inventoryCountImportId))) continue
       const { itemCount, digest, unsent, oldestUnsentAt } = stated
       sessions.push({ inventoryCountImportId, itemCount, digest, unsentCount: unsent, oldestUnsentAt: asText(oldestUnsentAt) })
     }
+    const telling = sessions.slice(0, SESSIONS_MAX)
     const courier = await theDeviceDatabase().courier()
     const queued = await withReopen(database, () => database.deliveries.where('state').anyOf('cut', 'custody').count())
     const details = {
@@ -145,8 +150,11 @@ export class Standing {
       lastErrorAt: asText(courier?.lastError?.at ?? null),
     }
     const retries = await this.retries()
-    const body = { deviceId: device.deviceId, details, sessions: sessions.slice(0, SESSIONS_MAX), ...(retries.length > 0 ? { retries } : {}) }
+    const body = { deviceId: device.deviceId, details, sessions: telling, ...(retries.length > 0 ? { retries } : {}) }
+    // Before it is sent: the server may take it, and the answer be lost.
+    await this.keepToldUnsent(telling.filter(({ unsentCount }) => unsentCount > 0), [])
     const answer = await this.requests.send<{ nudges?: string[] }>('POST', COURIER_STATUS, body)
+    await this.keepToldUnsent([], telling.filter(({ unsentCount }) => unsentCount === 0))
     for (const nudge of answer.nudges ?? []) this.nudged(nudge)
   }
 
@@ -160,6 +168,23 @@ export class Standing {
       if (attempts > 1) hours.set(hour, (hours.get(hour) ?? 0) + attempts - 1)
     }
     return [...hours].map(([hour, count]) => ({ at: new Date(hour).toISOString(), count }))
+  }
+
+  private async toldUnsent(): Promise<string[]> {
+    const { meta } = this.database
+    return ((await withReopen(this.database, () => meta.get(TOLD_UNSENT)))?.value as string[] | undefined) ?? []
+  }
+
+  private async keepToldUnsent(unsent: { inventoryCountImportId: string }[], settled: { inventoryCountImportId: string }[]): Promise<void> {
+    const { database } = this
+    await withReopen(database, () =>
+      database.transaction('rw', database.meta, async () => {
+        const told = new Set(await this.toldUnsent())
+        for (const { inventoryCountImportId } of unsent) told.add(inventoryCountImportId)
+        for (const { inventoryCountImportId } of settled) told.delete(inventoryCountImportId)
+        await database.meta.put({ key: TOLD_UNSENT, value: [...told] })
+      }),
+    )
   }
 
   private async state(inventoryCountImportId: string) {

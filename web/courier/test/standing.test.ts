@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import type { SessionRecord } from '../src/db.js'
 import { BatcherMachine } from '../src/machines.js'
 import type { Requests } from '../src/requests.js'
 import { Standing } from '../src/standing.js'
-import { bench, scan } from './helpers.js'
+import { bench, scan, SESSION } from './helpers.js'
 
 const HOUR_MS = 3_600_000
 
@@ -35,5 +36,32 @@ describe('what a device says of itself', () => {
       { at: text(hour - HOUR_MS), count: 2 },
       { at: text(hour), count: 4 },
     ])
+  })
+  it('takes back what it told to be unsent, though the rows or the session are no longer its own', async () => {
+    const { counting, database } = await bench()
+    interface Told { sessions: { inventoryCountImportId: string; itemCount: number; unsentCount: number; oldestUnsentAt: string | null }[] }
+    const told: Told[] = []
+    let isLost = true
+    const send = (_: string, __: string, body: object) => {
+      told.push(body as Told)
+      return isLost ? Promise.reject(new Error('the answer was lost')) : Promise.resolve({})
+    }
+    const standing = new Standing(database, new BatcherMachine({}), { send } as unknown as Requests, () => Promise.resolve({}), () => undefined)
+    await database.sessions.put({ inventoryCountImportId: SESSION } as SessionRecord)
+    await standing.report().catch(() => undefined)
+    expect(told.at(-1)?.sessions).toEqual([])
+    const item = await scan(counting, 'P1')
+    await standing.report().catch(() => undefined)
+    expect(told.at(-1)?.sessions).toMatchObject([{ inventoryCountImportId: SESSION, itemCount: 1, unsentCount: 1 }])
+
+    // A colleague corrected the row, and the session left the list.
+    isLost = false
+    await database.items.put({ ...item, countedHere: false, deviceId: 'another', truth: 'confirmed' })
+    await database.sessions.clear()
+    await standing.report()
+    expect(told.at(-1)?.sessions).toMatchObject([{ inventoryCountImportId: SESSION, itemCount: 0, unsentCount: 0, oldestUnsentAt: null }])
+    // Said once.
+    await standing.report()
+    expect(told.at(-1)?.sessions).toEqual([])
   })
 })

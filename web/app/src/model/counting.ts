@@ -1,11 +1,12 @@
 // What the counting screen does: scans in their order, corrections, places, matching, sending, and what it tells the person.
 
-import { looksLikeCode, type CourierPage, type CountRequest, type FoundProduct, type ItemRecord, type ProductRecord, type Status } from '@ginti/courier/page'
+import { isGtin, looksLikeCode, type CourierPage, type CountRequest, type FoundProduct, type ItemRecord, type ProductRecord, type Status } from '@ginti/courier/page'
 import { actionSheetController } from '@ionic/vue'
 import { computed, reactive, ref, shallowRef } from 'vue'
 import type { Flash } from '../components/LastScan.vue'
 import { problemText, t } from '../i18n'
 import { courier } from './account'
+import { useDoubts, type Doubt } from './doubts'
 import { feedback, type Answer } from './feedback'
 import { ScanLine } from './scans'
 import { productOf, searchProducts } from './search'
@@ -53,6 +54,7 @@ export function useCounting(id: string) {
   /** The row that buttons beside what was counted last are about. */
   const lastRow = computed(() => (last.value ? ownRow(last.value) : null))
   const asksElsewhere = computed(() => last.value !== null && last.value.elsewhere > 0 && !decided.has(last.value.key))
+  const doubts = useDoubts()
   const line = new ScanLine((error) => {
     feedback('failed')
     say('error', t('count.failed', { reason: error.message }))
@@ -92,8 +94,15 @@ export function useCounting(id: string) {
     status.value = await page.status()
   }
 
-  function scan(code: string, at: number): void {
-    void line.add(at, async () => countCode(code, await page.productsByCode(code)))
+  /** Of several readings the one that the catalogue knows. */
+  function scan(readings: string[], at: number): void {
+    void line.add(at, async () => {
+      for (const code of readings) {
+        const products = await page.productsByCode(code)
+        if (products.length > 0) return countCode(code, products)
+      }
+      return countCode(readings[0] ?? '', [])
+    })
   }
 
   /** From the field: an exact code, else the first product found, else a code nobody knows. */
@@ -123,7 +132,12 @@ export function useCounting(id: string) {
     const [only] = products
     if (!only) {
       const matched = await page.matchedProduct(id, code)
-      return matched ? countProduct(matched, code) : countUnknown(code)
+      if (matched) return countProduct(matched, code)
+      const isMeant = isGtin(code) || model.unmatched.value.some((group) => group.code === code)
+      if (isMeant) return countUnknown(code, 1)
+      doubts.ask(code)
+      feedback('failed')
+      return false
     }
     if (products.length === 1) return countProduct(only, code)
     const picked = await choose(code, products)
@@ -132,6 +146,7 @@ export function useCounting(id: string) {
 
   async function countProduct(product: ProductRecord, code: string | null): Promise<boolean> {
     model.introduce(product)
+    if (code !== null) doubts.settle(code)
     const { item } = await page.count({
       inventoryCountImportId: id,
       productId: product.productId,
@@ -145,13 +160,20 @@ export function useCounting(id: string) {
     return true
   }
 
-  async function countUnknown(code: string): Promise<boolean> {
-    const count = { kind: 'add', quantity: 1 } as const
+  async function countUnknown(code: string, quantity: number): Promise<boolean> {
+    doubts.settle(code)
+    const count = { kind: 'add', quantity } as const
     const { item } = await page.count({ inventoryCountImportId: id, productId: null, productIdentifier: code, locationSeqId: place.value, count })
     say('unknown', t('count.notInCatalogue', { code }))
     show(item, 'unknown')
     feedback('unknown')
     return true
+  }
+
+  /** The person says that it is no piece of a code. */
+  function countDoubt({ code, times }: Doubt): void {
+    doubts.drop(code)
+    void line.add(performance.now(), () => countUnknown(code, times))
   }
 
   function answerTo(item: ItemRecord): Answer {
@@ -360,6 +382,8 @@ export function useCounting(id: string) {
     lastRow,
     place,
     asksElsewhere,
+    doubts,
+    countDoubt,
     open,
     close,
     scan,

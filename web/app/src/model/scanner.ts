@@ -4,7 +4,7 @@
 import { isGtin, Wedge, type Typed } from '@ginti/courier/page'
 import { settings } from './settings'
 
-/** Nobody types four digits with pauses this short; every scanner does. */
+/** Nobody types with pauses this short; every scanner does. */
 const SCANNER_GAP_MS_MAX = 40
 
 export interface ScannerHost {
@@ -13,11 +13,12 @@ export interface ScannerHost {
   /** The keypad, while it is open. */
   keypad(): { press(key: string): void; apply(): void } | null
   closeKeypad(): void
-  scanned(code: string, at: number): void
+  /** One code. It has more than one reading where it began with a pause and both it and its end have a right check digit. */
+  scanned(readings: string[], at: number): void
   typed(text: string, at: number): void
 }
 
-export function useScanner(host: ScannerHost): { start(): void; stop(): void } {
+export function useScanner(host: ScannerHost): { start(): void; forget(): void; stop(): void } {
   const wedge = new Wedge()
 
   // In the capturing phase and before any button: the Enter of a scanner must not press what has the focus.
@@ -31,19 +32,26 @@ export function useScanner(host: ScannerHost): { start(): void; stop(): void } {
       hearKeypad(event, typed, keypad)
     } else if (isInField && key === 'Enter') {
       swallow(event)
-      const text = host.takeField()
-      // What a scanner typed behind a half-typed word is the code alone.
-      const scanned = typed && isGtin(typed.code) && text.endsWith(typed.code)
-      if (scanned) host.scanned(typed.code, at)
-      else if (text) host.typed(text, at)
-    } else if (isInField && typed && isGtin(typed.code)) {
+      hearField(host.takeField(), typed, at)
+    } else if (isInField && typed && gtinsOf(typed).length > 0) {
       swallow(event)
       host.takeField()
-      host.scanned(typed.code, at)
-    } else if (typed && isCode(typed.code) && !isEditable(event.target)) {
+      host.scanned(gtinsOf(typed), at)
+    } else if (typed && codesOf(typed).length > 0 && !isEditable(event.target)) {
       swallow(event)
-      host.scanned(typed.code, at)
+      host.scanned(codesOf(typed), at)
     }
+  }
+
+  function hearField(text: string, typed: Typed | null, at: number): void {
+    if (!text) return
+    // What a scanner typed behind a half-typed word is the code alone; of one that began elsewhere only the end is here.
+    const gtins = typed ? gtinsOf(typed).filter((code) => text.endsWith(code) || code.endsWith(text)) : []
+    // A scanner's number is never looked for among parts of other numbers.
+    const isScannedNumber = typed !== null && typed.usualGapMs <= SCANNER_GAP_MS_MAX && /^\d{4,}$/.test(text)
+    if (gtins.length > 0) host.scanned(gtins, at)
+    else if (isScannedNumber) host.scanned([text], at)
+    else host.typed(text, at)
   }
 
   function hearKeypad(event: KeyboardEvent, typed: Typed | null, keypad: { press(key: string): void; apply(): void }): void {
@@ -51,7 +59,7 @@ export function useScanner(host: ScannerHost): { start(): void; stop(): void } {
     if (typed && isScan(typed)) {
       swallow(event)
       host.closeKeypad()
-      host.scanned(typed.code, event.timeStamp)
+      host.scanned(codesOf(typed), event.timeStamp)
     } else if (event.key === 'Enter' && typed) {
       swallow(event)
       keypad.apply()
@@ -62,6 +70,8 @@ export function useScanner(host: ScannerHost): { start(): void; stop(): void } {
 
   return {
     start: () => document.addEventListener('keydown', hear, true),
+    /** What was typed until now has been used otherwise. */
+    forget: () => wedge.reset(),
     stop: () => {
       document.removeEventListener('keydown', hear, true)
       wedge.reset()
@@ -70,15 +80,23 @@ export function useScanner(host: ScannerHost): { start(): void; stop(): void } {
 }
 
 /** A code and not a quantity: a scanned label must never become a number of pieces. */
-function isScan({ code, slowestGapMs }: Typed): boolean {
-  if (isGtin(code)) return true
+function isScan(typed: Typed): boolean {
+  const [code = ''] = codesOf(typed)
   const isNumber = /^[\d.,]+$/.test(code)
-  return isCode(code) && (!isNumber || slowestGapMs <= SCANNER_GAP_MS_MAX)
+  return code !== '' && (!isNumber || isGtin(code) || typed.usualGapMs <= SCANNER_GAP_MS_MAX)
 }
 
-/** What this device's settings take for a code. */
-function isCode(code: string): boolean {
-  return isGtin(code) || (!settings.onlyGtin && code.length >= settings.codeLengthMin)
+/** Readings with a right check digit, the longest first. */
+function gtinsOf({ readings }: Typed): string[] {
+  return readings.filter(isGtin)
+}
+
+/** What this device's settings take for a code. Without a check digit only all of it can be one: a part is never taken for it. */
+function codesOf(typed: Typed): string[] {
+  const gtins = gtinsOf(typed)
+  if (gtins.length > 0) return gtins
+  const isCode = (text: string): boolean => !settings.onlyGtin && text.length >= settings.codeLengthMin
+  return typed.readings.slice(0, 1).filter(isCode)
 }
 
 function swallow(event: Event): void {
