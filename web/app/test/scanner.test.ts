@@ -89,6 +89,11 @@ describe('the keyboard while counting', () => {
     type('secret-9', password)
     expect(press('Enter', password)).toBe(false)
     expect(heard).toEqual([])
+    type('half a word', password)
+    now += 400
+    type('OLD-LABEL-77', button)
+    press('Enter', button)
+    expect(heard).toEqual(['scanned OLD-LABEL-77'])
   })
 
   it('knows a scan from a quantity while the keypad is open', () => {

@@ -25,8 +25,10 @@ export function useScanner(host: ScannerHost): { start(): void; forget(): void; 
   function hear(event: KeyboardEvent): void {
     if (event.isComposing) return
     const { key, ctrlKey, altKey, metaKey, timeStamp: at } = event
-    const typed = wedge.key({ key, at, ctrlKey, altKey, metaKey })
     const isInField = event.target !== null && event.target === host.field()
+    // What is typed into another field is that field's, and leads no code.
+    if (!isInField && isEditable(event.target)) return wedge.reset()
+    const typed = wedge.key({ key, at, ctrlKey, altKey, metaKey })
     const keypad = host.keypad()
     if (keypad) {
       hearKeypad(event, typed, keypad)
@@ -37,7 +39,7 @@ export function useScanner(host: ScannerHost): { start(): void; forget(): void; 
       swallow(event)
       host.takeField()
       host.scanned(gtinsOf(typed), at)
-    } else if (typed && codesOf(typed).length > 0 && !isEditable(event.target)) {
+    } else if (typed && codesOf(typed).length > 0 && !isInField) {
       swallow(event)
       host.scanned(codesOf(typed), at)
     }
