@@ -117,7 +117,7 @@ export const en = {
   'count.byHand': 'Count "{text}" by hand, without a code',
   'count.notFound': 'Nothing found for "{text}".',
   'count.notInCatalogue': '{code} is not in the catalogue. Counted as an unknown code: match it to a product under "Unmatched".',
-  'count.doubt': 'This is the code of no product, and may be a piece of one: it is not counted. Scan it again, or count it as an unknown code.',
+  'count.doubt': 'No product has this code. It may be only a piece of one, so it is not counted. Scan it again, or count it as an unknown code.',
   'count.doubtCount': 'Count as unknown',
   'count.doubtDrop': 'Leave it out',
   'count.failed': 'Not counted: {reason}',
