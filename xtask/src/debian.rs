@@ -77,7 +77,9 @@ fn has_postgresql() -> bool {
 
 /// Makes sure that the programs can be started.
 pub(crate) fn need(programs: &[Program]) -> Result<()> {
-    let missing = |program: &&Program| !process::works(program.name, &["--version"]);
+    // Some know only the short form.
+    let works = |program: &Program| ["--version", "-V"].iter().any(|ask| process::works(program.name, &[*ask]));
+    let missing = |program: &&Program| !works(program);
     let packages: Vec<&str> = programs.iter().filter(missing).map(|program| program.package).collect();
     if packages.is_empty() {
         return Ok(());
@@ -85,7 +87,9 @@ pub(crate) fn need(programs: &[Program]) -> Result<()> {
     install(&packages)?;
     match programs.iter().find(missing) {
         None => Ok(()),
-        Some(program) => bail!("the package {} is installed, but `{} --version` fails", program.package, program.name),
+        Some(program) => {
+            bail!("the package {} is installed, but `{}` does not tell its version", program.package, program.name)
+        }
     }
 }
 
