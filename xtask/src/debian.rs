@@ -33,7 +33,7 @@ pub(crate) fn need_webkit() -> Result<()> {
         process::works("/usr/bin/python3", &["-c", bindings])
     };
     let has_all =
-        || process::works("WebKitWebDriver", &["--version"]) && process::works("which", &["Xvfb"]) && has_bindings();
+        || process::works("which", &["WebKitWebDriver"]) && process::works("which", &["Xvfb"]) && has_bindings();
     if has_all() {
         return Ok(());
     }
