@@ -182,7 +182,8 @@ impl Story {
                 self.stays_silent(before).await?;
                 let register =
                     "if (await navigator.serviceWorker.getRegistration()) throw new Error('the worker is still there');
-                     await navigator.serviceWorker.register('/sw.js', { scope: '/' });";
+                     const policy = window.trustedTypes?.createPolicy('ginti', { createScriptURL: (text) => text });
+                     await navigator.serviceWorker.register(policy ? policy.createScriptURL('/sw.js') : '/sw.js', { scope: '/' });";
                 self.device.browser().run(register, vec![]).await.map(drop)
             }
         }
