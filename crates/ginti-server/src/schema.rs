@@ -6,8 +6,8 @@ mod values;
 use utoipa::ToSchema;
 
 pub use values::{
-    Decision, FileFormat, Id, Line, LineFilter, LineOrder, Name, Nudge, Outcome, Plain, Purpose, Quantity, Reason,
-    ReceiverKind, Requested, Role, SessionStatus, ShortName, Time, TokenRole,
+    AlertKind, Decision, FileFormat, Id, Line, LineFilter, LineOrder, Name, Nudge, Outcome, Plain, Purpose, Quantity,
+    Reason, ReceiverKind, Requested, Role, SessionStatus, ShortName, Time, TokenRole,
 };
 
 /// A batch of counts, all of one session and one device.

@@ -166,6 +166,20 @@ pub enum ReceiverKind {
     Alerts,
 }
 
+/// What an alert is about.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "kebab-case")]
+pub enum AlertKind {
+    /// Counts that have waited on a device for too long.
+    UnsentForLong,
+    /// A device with counts that have not arrived has gone silent.
+    SilentWithUnsent,
+    /// Counts that the server refused.
+    CountsRefused,
+    /// A message that no attempt could deliver.
+    DeliveryDead,
+}
+
 /// Which lines of a review.
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]

@@ -15,6 +15,7 @@ use crate::{
     problem::{Answer, ProblemResponse},
     request::{Large, Params},
     routes::{openapi::ManagerErrors, page::limit_or},
+    schema,
 };
 
 const AFTER_SECONDS_MIN: i64 = 60;
@@ -61,7 +62,7 @@ impl RulesDto {
 #[schema(as = AlertRuleUpdate)]
 pub(crate) struct PutRuleDto {
     /// `unsent-for-long`, `silent-with-unsent`, `counts-refused` or `delivery-dead`.
-    #[schema(example = "silent-with-unsent")]
+    #[schema(value_type = schema::AlertKind)]
     kind: String,
     is_active: bool,
     /// 60 seconds to 30 days, for the kinds that wait; left out: as the program comes.
@@ -123,6 +124,7 @@ pub(crate) struct AlertsDto {
 #[into_params(parameter_in = Query)]
 pub(crate) struct AlertsQuery {
     /// Alerts per answer, 1 to 1,000; 100 if left out.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
 }
 
@@ -253,6 +255,7 @@ pub(crate) struct HistoryDto {
 #[into_params(parameter_in = Query)]
 pub(crate) struct HistoryQuery {
     /// How many hours back, 1 to 744; 48 if left out.
+    #[param(minimum = 1, maximum = 744)]
     hours: Option<i64>,
 }
 
