@@ -5,6 +5,7 @@
 //! person does, breaks something, and asserts on three views of the truth: the screen, the device's database, the server.
 
 mod api;
+mod app;
 mod browser;
 mod device;
 mod engine;
@@ -14,6 +15,7 @@ mod server;
 mod world;
 
 pub use api::{Api, ServerRow};
+pub use app::{BUILT, copy_app, numbered_app};
 pub use browser::{Browser, DESKTOP, PHONE};
 pub use device::{Device, ScreenRow, pictures};
 pub use engine::{Capability, Engine, capability_table};

@@ -1,10 +1,8 @@
 //! Hostile texts and hostile builds in a real browser: script text in every field that the API takes runs on no page and makes no
 //! page break its own policy; a build put in the place of a newer one loses no count.
 
-use std::path::Path;
-
 use anyhow::{Context, Result, ensure};
-use ginti_e2e::{DESKTOP, Device, HARD, PASSWORD, ServerOptions, Tally, World, counted, eventually};
+use ginti_e2e::{DESKTOP, Device, HARD, PASSWORD, ServerOptions, Tally, World, counted, eventually, numbered_app};
 use serde_json::{Value, json};
 
 const COUNTS: &str = "/maarg/poorti/InventoryCountImport";
@@ -123,44 +121,12 @@ async fn script_text_in_every_field_is_a_text_on_every_page() -> Result<()> {
     Ok(())
 }
 
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    std::fs::create_dir_all(to)?;
-    for entry in std::fs::read_dir(from).context("the web app is not built: run `cargo xtask web`")? {
-        let entry = entry?;
-        let (path, target) = (entry.path(), to.join(entry.file_name()));
-        if path.is_dir() {
-            copy(&path, &target)?;
-        } else if !target.to_string_lossy().ends_with(".br") && !target.to_string_lossy().ends_with(".gz") {
-            std::fs::copy(path, target)?;
-        }
-    }
-    Ok(())
-}
-
-/// The same app as another build: its worker and, by a digest that the worker knows, its page differ.
-fn build(app: &Path, number: u8) -> Result<()> {
-    copy(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../web/app/dist")), app)?;
-    for file in ["sw.js", "index.html"] {
-        let mut text = std::fs::read_to_string(app.join(file))?;
-        if file == "sw.js" {
-            text = format!("{text}\n// build {number}\n");
-            if let Some(at) = text.find("\",\"url\":\"index.html\"") {
-                text.replace_range(at - 32..at, &format!("{number:032}"));
-            }
-        } else {
-            text = format!("{text}\n<!-- build {number} -->\n");
-        }
-        std::fs::write(app.join(file), text)?;
-    }
-    Ok(())
-}
-
 /// An operator puts back yesterday's build while a device has counts that the server has not: they stay, and arrive.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rollback_of_the_app_with_unsent_counts_loses_nothing() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let app = folder.path().join("app");
-    build(&app, 2)?;
+    numbered_app(&app, 2)?;
     let world = World::new(ServerOptions { app: Some(app.clone()), ..ServerOptions::default() }).await?;
     let codes = world.api().await?.barcodes().await?;
     let mut device = world.device("hers").await?;
@@ -175,7 +141,7 @@ async fn a_rollback_of_the_app_with_unsent_counts_loses_nothing() -> Result<()> 
     device.press("send-now").await?;
     eventually("the queue is full", || async { Ok((device.queued().await? > 0).then_some(())) }).await?;
 
-    build(&app, 1)?;
+    numbered_app(&app, 1)?;
     let script = "const registration = await navigator.serviceWorker.getRegistration(); await registration.update(); return registration.waiting !== null || registration.installing !== null;";
     eventually("the older worker is found", || async {
         Ok((device.browser().run(script, vec![]).await? == json!(true)).then_some(()))

@@ -4,30 +4,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use ginti_e2e::{Device, HARD, ServerOptions, Tally, World, counted, eventually};
+use ginti_e2e::{BUILT, Device, HARD, ServerOptions, Tally, World, copy_app, counted, eventually};
 use serde_json::json;
 
 const NEEDS: &str = "needs a build of an earlier version: run `cargo xtask upgrade`";
 
 fn previous(variable: &str) -> Result<PathBuf> {
     Ok(std::env::var_os(variable).context(NEEDS)?.into())
-}
-
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    if to.exists() {
-        std::fs::remove_dir_all(to)?;
-    }
-    std::fs::create_dir_all(to)?;
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        let (path, target) = (entry.path(), to.join(entry.file_name()));
-        if path.is_dir() {
-            copy(&path, &target)?;
-        } else {
-            std::fs::copy(path, target)?;
-        }
-    }
-    Ok(())
 }
 
 async fn scan(device: &Device, codes: &[(String, String)], tally: &mut Tally) -> Result<()> {
@@ -68,11 +51,11 @@ async fn worker(device: &Device) -> Result<String> {
 /// Begins with one pair of server and app, upgrades one, then the other, with full queues.
 async fn upgraded(server_first: bool) -> Result<()> {
     let (old, old_app) = (previous("GINTI_PREVIOUS_BIN")?, previous("GINTI_PREVIOUS_APP")?);
-    let new_app = Path::new(env!("CARGO_MANIFEST_DIR")).join("../web/app/dist");
+    let new_app = Path::new(BUILT);
     ensure!(std::fs::read(old_app.join("sw.js"))? != std::fs::read(new_app.join("sw.js"))?, "both apps are the same");
     let folder = tempfile::tempdir()?;
     let app = folder.path().join("app");
-    copy(&old_app, &app)?;
+    copy_app(&old_app, &app)?;
     let on = |binary: Option<&PathBuf>| ServerOptions {
         binary: binary.cloned(),
         app: Some(app.clone()),
@@ -92,7 +75,7 @@ async fn upgraded(server_first: bool) -> Result<()> {
         world.kill_server().await?;
         world.restart_server(&on(None)).await?;
     } else {
-        copy(&new_app, &app)?;
+        copy_app(new_app, &app)?;
         take_update(&device).await?;
     }
     scan(&device, &codes[6..10], &mut tally).await?;
@@ -103,7 +86,7 @@ async fn upgraded(server_first: bool) -> Result<()> {
     scan(&device, &codes[8..12], &mut tally).await?;
     fill_the_queue(&world, &device).await?;
     if server_first {
-        copy(&new_app, &app)?;
+        copy_app(new_app, &app)?;
         take_update(&device).await?;
     } else {
         world.kill_server().await?;
