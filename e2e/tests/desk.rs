@@ -469,17 +469,25 @@ async fn an_alert_is_seen_and_clears_its_rule_is_changed_and_what_went_wrong_is_
     open(2).await?;
     let mut desk = manager(&world, "admin", "/desk/devices").await?;
     says(&desk, "alert-unsent-for-long", "Asha Counter: 3 counts have not arrived").await?;
-    says(&desk, "alert-counts-refused", "quantity-negative").await?;
-    says(&desk, "device-a-phone", "Counts have waited since").await?;
+    says(&desk, "alert-counts-refused", "counts were refused (a quantity below zero)").await?;
+    says(&desk, "device-a-phone", "3 not arrived").await?;
     says(&desk, "retries", "6 times in two days").await?;
     says(&desk, "refused-quantity-negative", "1 count in two days").await?;
+    let (product, _) = api.barcodes().await?.swap_remove(0);
+    count(&counter, HARD, "a-phone", &[("one", &product, 1.0)]).await?;
+    fill(&desk, "batch-id", &uuid_of("a-phone", HARD)).await?;
+    desk.press("find-batch").await?;
+    says(&desk, "batch-found", "from counter").await?;
+    fill(&desk, "batch-id", "0").await?;
+    desk.press("find-batch").await?;
+    says(&desk, "batch-found", "No batch").await?;
     pictures(&desk, "desk-alerts").await?;
     desk.browser().show_as(ginti_e2e::DESKTOP, false).await?;
     let scroll = "const part = document.querySelector(`[data-testid=\"${args[0]}\"]`);
          part.open = true;
          part.scrollIntoView();";
     desk.browser().run(scroll, vec![json!("trouble-table")]).await?;
-    says(&desk, "trouble-table", "quantity-negative").await?;
+    says(&desk, "trouble-table", "a quantity below zero").await?;
     pictures(&desk, "desk-trouble").await?;
     desk.browser().show_as(ginti_e2e::DESKTOP, false).await?;
 
@@ -499,7 +507,7 @@ async fn an_alert_is_seen_and_clears_its_rule_is_changed_and_what_went_wrong_is_
     counter.post("/maarg/poorti/CourierStatus", &report(0)).await?;
     open(0).await?;
     says(&desk, "no-alerts", "Nothing needs you now").await?;
-    says(&desk, "device-a-phone", "Everything has arrived").await?;
+    says(&desk, "device-a-phone", "All arrived").await?;
     desk.press("nav.log").await?;
     says(&desk, "log", "alert-rule-put").await?;
     desk.close().await

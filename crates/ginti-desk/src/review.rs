@@ -88,11 +88,15 @@ impl Filter {
     }
 
     /// The same in words that no index of its lines answers to, and that rule nothing out: for walking an index in the wanted
-    /// order. Without statistics PostgreSQL takes what IS NULL for a few lines, and sorts a million of them.
-    fn walked(self) -> &'static str {
+    /// order. Without statistics PostgreSQL takes what IS NULL for a few lines, and sorts a million of them; SQLite takes a bound on
+    /// `attention` for a reason to read the index that begins with it, and sorts too.
+    fn walked(self, order: Order) -> &'static str {
         match self {
             Self::Open => "CASE WHEN decision IS NULL THEN 1 ELSE 0 END <> 0",
-            Self::NotCounted => "CASE WHEN counted IS NULL THEN 1 ELSE 0 END <> 0 AND attention <= 2",
+            Self::NotCounted if order == Order::Attention => {
+                "CASE WHEN counted IS NULL THEN 1 ELSE 0 END <> 0 AND attention <= 2"
+            }
+            Self::NotCounted => "CASE WHEN counted IS NULL AND attention <= 2 THEN 1 ELSE 0 END <> 0",
             Self::Unmatched => "CASE WHEN review_line.product_id IS NULL THEN 1 ELSE 0 END <> 0",
             Self::All | Self::Different | Self::Contested | Self::Late => self.condition(),
         }
@@ -206,7 +210,7 @@ impl Op for ReviewLines {
             stores = format!("{stores} AND facility_id = ?{}", values.len());
         }
         let mut from = "review_line".to_owned();
-        let mut condition = format!("run_key = ?1 AND {stores} AND {}", self.filter.walked());
+        let mut condition = format!("run_key = ?1 AND {stores} AND {}", self.filter.walked(self.order));
         let met = format!("run_key = ?1 AND {stores} AND {}", self.filter.condition());
         if self.filter.has_index() && are_few(sql, &met, &values).await? {
             // Put together first, then sorted: an index in the wanted order would be walked to its end.

@@ -40,6 +40,7 @@ describe('words', () => {
     expect(alertText({ ...alert, kind: 'unsent-for-long', details: { unsentCount: 1 } }, people)).toContain('d-1: 1 count has not arrived')
     expect(alertText({ ...alert, kind: 'counts-refused', details: { ...details, code: 'clock-skew' } }, people)).toContain('clock is ahead')
     expect(alertText({ ...alert, kind: 'delivery-dead', subject: 'erp', details: { messages: 2 } }, people)).toContain('erp: 2 messages')
-    expect(refusalText('quantity-negative')).toBe('quantity-negative')
+    expect(refusalText('quantity-negative')).toBe('a quantity below zero')
+    expect(refusalText('field-unknown')).toBe('the app sent what the server cannot read: field-unknown')
   })
 })

@@ -34,10 +34,10 @@ export function when(at: string | null): string {
   return at ? momentText(new Date(at)) : d('never')
 }
 
-/** Why counts were refused, as far as a manager can act on it; else the code that integrators know. */
+/** Why counts were refused, as far as a manager can act on it; what only a programmer can act on goes by its code. */
 export function refusalText(code: string): string {
   const key = `why.${code}`
-  return hasDesk(key) ? d(key) : code
+  return hasDesk(key) ? d(key) : d('why.other', { code })
 }
 
 /** What an alert is about, in a sentence. */
