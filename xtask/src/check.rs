@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use clap::Args;
 
+use crate::aside::Part;
 use crate::engines::Engine;
 use crate::workspace::Workspace;
-use crate::{debian, e2e, fuzz, process, schemathesis, sim, size, tidy, torture, wasm, web};
+use crate::{debian, e2e, fuzz, process, schemathesis, size, tidy, torture, wasm, web};
 
 /// What `cargo xtask test` takes.
 #[derive(Args)]
@@ -32,11 +33,13 @@ fn all(workspace: &Workspace, fast: bool, steps: &mut Steps) -> Result<()> {
     })?;
     steps.run("the fuzzer's lock file", || fuzz::check_lock(workspace))?;
     steps.run("tidy", || tidy::check(workspace))?;
+    let mut drivers = None;
     if !fast {
-        steps.run("browsers and their drivers", || {
+        steps.run("browsers", || {
             Engine::Chromium.need(workspace)?;
-            Engine::OTHERS.iter().try_for_each(|engine| engine.need(workspace))
+            Engine::OTHERS.iter().try_for_each(|engine| engine.need_packages())
         })?;
+        drivers = Some(Part::Drivers.start(workspace)?);
     }
     steps.run("PostgreSQL", debian::need_postgresql)?;
     steps.run("WebAssembly", || wasm::build(workspace))?;
@@ -60,6 +63,7 @@ fn all(workspace: &Workspace, fast: bool, steps: &mut Steps) -> Result<()> {
     steps.run("building binaries and tests", || {
         cargo(workspace, &[&["build"], selection.as_slice(), &["--all-targets"]].concat())
     })?;
+    let simulator = Part::Simulator.start(workspace)?;
     let mut counted = 0;
     steps.run("tests", || {
         let mut command = process::cargo(&workspace.root);
@@ -69,7 +73,8 @@ fn all(workspace: &Workspace, fast: bool, steps: &mut Steps) -> Result<()> {
             .context("run `cargo xtask e2e NAME` to repeat one browser test, `cargo test -p PACKAGE NAME` any other")
     })?;
     steps.run("schemathesis", || schemathesis::check(workspace))?;
-    if !fast {
+    if let Some(drivers) = drivers {
+        steps.run("the browsers' drivers", || drivers.finish())?;
         steps.run("tests in Firefox and WebKit", || {
             Engine::OTHERS.iter().try_for_each(|engine| {
                 let mut command = process::cargo(&workspace.root);
@@ -84,7 +89,7 @@ fn all(workspace: &Workspace, fast: bool, steps: &mut Steps) -> Result<()> {
         })?;
     }
     steps.run("torture", || torture::check(workspace))?;
-    steps.run("simulator", || sim::check(workspace))?;
+    steps.run("simulator", || simulator.finish())?;
     steps.remark = format!("test result: ok. {counted} passed");
     Ok(())
 }

@@ -48,16 +48,27 @@ impl Engine {
 
     /// Makes sure that it can be driven.
     pub(crate) fn need(self, workspace: &Workspace) -> Result<()> {
+        self.need_packages()?;
+        self.need_driver(workspace)
+    }
+
+    /// What of it comes in packages.
+    pub(crate) fn need_packages(self) -> Result<()> {
         match self {
             Self::Chromium => {
                 debian::need(debian::CHROMIUM)?;
                 debian::need(debian::NETWORK)
             }
-            Self::Firefox => {
-                debian::need(debian::FIREFOX)?;
-                tools::cargo(workspace, "geckodriver", Some(GECKODRIVER)).map(drop)
-            }
+            Self::Firefox => debian::need(debian::FIREFOX),
             Self::Webkit => debian::need_webkit(),
+        }
+    }
+
+    /// What of it has to be built.
+    pub(crate) fn need_driver(self, workspace: &Workspace) -> Result<()> {
+        match self {
+            Self::Firefox => tools::cargo(workspace, "geckodriver", Some(GECKODRIVER)).map(drop),
+            Self::Chromium | Self::Webkit => Ok(()),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Ginti's build and test commands: `cargo xtask <command>`.
 
+mod aside;
 mod audit;
 mod bench;
 mod check;
@@ -121,6 +122,13 @@ enum Command {
     ///
     /// Builds cargo-deny (and cargo-audit, with --db) into the target folder when they are not installed.
     Audit(audit::AuditArguments),
+
+    /// A part of `test` that runs beside its other parts
+    #[command(hide = true)]
+    Aside {
+        #[arg(value_enum)]
+        part: aside::Part,
+    },
 }
 
 fn main() -> ExitCode {
@@ -151,6 +159,7 @@ fn run(command: &Command) -> Result<()> {
         Command::Size => size::check(&workspace),
         Command::Spreadsheet => spreadsheet::check(&workspace),
         Command::Tidy => tidy::check(&workspace),
+        Command::Aside { part } => part.run(&workspace),
         Command::Audit(arguments) => audit::run(&workspace, arguments),
     }
 }

@@ -110,6 +110,25 @@ pub(crate) fn works(program: impl AsRef<OsStr>, arguments: &[&str]) -> bool {
         .is_ok_and(|status| status.success())
 }
 
+/// The same command, behind everything else that wants to run, where that can be asked for.
+pub(crate) fn behind(command: Command) -> Command {
+    if !works("nice", &["true"]) {
+        return command;
+    }
+    let mut nice = Command::new("nice");
+    nice.args(["-n", "19"]).arg(command.get_program()).args(command.get_args());
+    if let Some(folder) = command.get_current_dir() {
+        nice.current_dir(folder);
+    }
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => nice.env(name, value),
+            None => nice.env_remove(name),
+        };
+    }
+    nice
+}
+
 fn is_leftover(name: &str) -> bool {
     LEFTOVERS.contains(&name) || LEFTOVER_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }

@@ -17,7 +17,10 @@ pub(crate) fn cargo(workspace: &Workspace, name: &str, version: Option<&str>) ->
     if !process::works(&program, &["--version"]) {
         println!("Building {name}, once; this takes some minutes.");
         let mut cargo = process::cargo(&workspace.root);
-        cargo.args(["install", name, "--locked", "--debug", "--root"]).arg(&home);
+        cargo
+            .args(["install", name, "--locked", "--debug", "--root"])
+            .arg(&home)
+            .env("CARGO_PROFILE_DEV_DEBUG", "false");
         if let Some(version) = version {
             cargo.args(["--version", version]);
         }
