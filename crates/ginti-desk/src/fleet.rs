@@ -298,7 +298,7 @@ impl Op for RevokeDevice {
     type Out = bool;
     const WRITES: bool = true;
 
-    /// Notes it; the back end's own call does it, which knows what it remembers of devices.
+    /// Notes it; the back end's own call does it, which knows what it remembers of devices and ends the sign-ins on it.
     async fn run(&self, sql: &mut dyn Sql) -> Result<bool, StoreError> {
         let Some((tenant, _)) = device_key(sql, &self.access, &self.device).await? else { return Ok(false) };
         let action = if self.revoked { "device-revoked" } else { "device-let-in" };

@@ -8,6 +8,7 @@ use crate::{
     catalogue,
     error::{Fallible, corrupt},
     keys::need_tenant,
+    tokens,
 };
 
 const SELECT_USER: &str = "SELECT user_login_id, tenant_id, account.name, role, facilities, password_hash
@@ -78,6 +79,9 @@ pub(crate) async fn see_device(
     let device: i64 = client.query_one(sql, &[&tenant, &seen.device.as_str(), &now]).await?.get(0);
     let sql = "INSERT INTO device_person (device_key, person_key) VALUES ($1, $2) ON CONFLICT DO NOTHING";
     client.execute(sql, &[&device, &person]).await?;
+    if let Some(token) = &seen.refresh_token {
+        tokens::tie_family(client, token, device).await?;
+    }
     let Some(former) = &seen.former else { return Ok(()) };
     let sql = "SELECT device_key FROM device WHERE tenant_key = $1 AND device_id = $2 AND NOT revoked";
     let Some(row) = client.query_opt(sql, &[&tenant, &former.as_str()]).await? else { return Ok(()) };
@@ -104,9 +108,9 @@ pub(crate) async fn set_device_revoked(
     revoked: bool,
 ) -> Fallible<()> {
     let tenant = need_tenant(client, tenant).await?;
-    let sql = "UPDATE device SET revoked = $3 WHERE tenant_key = $1 AND device_id = $2";
-    match client.execute(sql, &[&tenant, &device.as_str(), &revoked]).await? {
-        0 => Err(StoreError::Missing(format!("device \"{device}\"")).into()),
-        _ => Ok(()),
-    }
+    let sql = "UPDATE device SET revoked = $3 WHERE tenant_key = $1 AND device_id = $2 RETURNING device_key";
+    let Some(row) = client.query_opt(sql, &[&tenant, &device.as_str(), &revoked]).await? else {
+        return Err(StoreError::Missing(format!("device \"{device}\"")).into());
+    };
+    if revoked { tokens::revoke_families_of(client, tenant, row.get(0)).await } else { Ok(()) }
 }

@@ -1,4 +1,7 @@
 //! Refresh tokens: families that rotate. Only hashes are here, never a token.
+//!
+//! Which devices hold a family stands beside its tokens, a row each under a name that is no token's hash: it is made of the
+//! family's number and the device's, and shorter than any. It goes when the family goes.
 
 use ginti_store::{NewRefreshToken, RefreshRotation};
 use ginti_types::{TenantId, Timestamp, UserLoginId};
@@ -11,6 +14,9 @@ use crate::{
 
 /// Ended families removed with each rotation: more than begin, so that the table stays small.
 const PRUNE_FAMILIES: i64 = 8;
+
+/// The name of the row that ties `refresh_family.family` to the device of key `$1`.
+const TIE: &str = "convert_to(format('%s on %s', refresh_family.family, $1::bigint), 'UTF8')";
 
 pub(crate) async fn add(client: &impl GenericClient, token: &NewRefreshToken) -> Fallible<()> {
     let tenant = need_tenant(client, &token.tenant).await?;
@@ -62,6 +68,27 @@ pub(crate) async fn revoke(client: &impl GenericClient, presented: &[u8; 32]) ->
         Some(row) => revoke_family(client, row.get(0)).await,
         None => Ok(()),
     }
+}
+
+/// Notes that the device, by its key, holds the family of that token.
+pub(crate) async fn tie_family(client: &impl GenericClient, token: &[u8; 32], device: i64) -> Fallible<()> {
+    let sql = format!(
+        "INSERT INTO refresh_token (hash, family)
+         SELECT {TIE}, family FROM refresh_family
+         WHERE family = (SELECT family FROM refresh_token WHERE hash = $2) ON CONFLICT DO NOTHING"
+    );
+    client.execute(&sql, &[&device, &&token[..]]).await?;
+    Ok(())
+}
+
+/// Ends the families that the device, by its key, holds.
+pub(crate) async fn revoke_families_of(client: &impl GenericClient, tenant: i64, device: i64) -> Fallible<()> {
+    let sql = format!(
+        "UPDATE refresh_family SET revoked = true
+         WHERE tenant_key = $2 AND EXISTS (SELECT 1 FROM refresh_token WHERE hash = {TIE})"
+    );
+    client.execute(&sql, &[&device, &tenant]).await?;
+    Ok(())
 }
 
 async fn revoke_family(client: &impl GenericClient, family: i64) -> Fallible<()> {

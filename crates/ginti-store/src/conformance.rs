@@ -104,6 +104,7 @@ macro_rules! conformance_tests {
             tokens::after_the_grace_reuse_revokes_the_family
             tokens::a_new_password_ends_the_sign_ins_made_with_the_old_one
             tokens::ended_revoked_and_unknown_tokens_are_refused
+            tokens::blocking_a_device_ends_the_sign_ins_on_it_and_no_others
         }
     };
     ($fixture:expr; $($module:ident::$case:ident)*) => {$(

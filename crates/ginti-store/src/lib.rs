@@ -137,9 +137,11 @@ pub trait Store: Send + Sync + 'static {
     async fn users(&self, tenant: &TenantId) -> Result<Vec<User>, StoreError>;
 
     /// Notes that a user signed in on a device, so that the device may carry this person's counts. A device that took a
-    /// new id hands over the people of its former one and may retire it, provided this user is among them.
+    /// new id hands over the people of its former one and may retire it, provided this user is among them. The family of the
+    /// refresh token that it holds for the user is the device's from then on.
     async fn see_device(&self, tenant: &TenantId, seen: DeviceSeen) -> Result<(), StoreError>;
-    /// Blocks a device or lets it in again.
+    /// Blocks a device or lets it in again. Blocking it ends the sign-ins on it in the same transaction, and no other ones: the
+    /// families of its refresh tokens are revoked, and stay so when it is let in again.
     async fn set_device_revoked(&self, tenant: &TenantId, device: &DeviceId, revoked: bool) -> Result<(), StoreError>;
 
     /// Begins a family of refresh tokens at sign-in.

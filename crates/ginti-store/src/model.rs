@@ -330,6 +330,8 @@ pub struct DeviceSeen {
     pub retire_former_above: Option<Revision>,
     /// Who signed in.
     pub user: UserLoginId,
+    /// SHA-256 of the refresh token that the device holds for it: blocking the device ends the token's family.
+    pub refresh_token: Option<[u8; 32]>,
     /// When.
     pub now: Timestamp,
 }

@@ -156,12 +156,12 @@ async fn sign_in(deps: &Deps, login: LoginDto, attempt: &Attempt) -> Answer<Resp
     };
     attempt.succeeded();
     let now = deps.now();
-    let device = RefreshDto { device_id: login.device_id, ..RefreshDto::default() };
-    note_device(deps, &user, device, now).await?;
     let token = RefreshToken::new(deps.random());
     let expires = Timestamp::from_unix_ms(now.unix_ms() + deps.config.refresh_family_ms);
     let family = NewRefreshToken { hash: token.hash(), tenant: user.tenant.clone(), user: user.id.clone(), expires };
     deps.store.add_refresh_token(family).await?;
+    let device = RefreshDto { device_id: login.device_id, ..RefreshDto::default() };
+    note_device(deps, &user, &token, device, now).await?;
     Ok(signed_in(deps, user, &token, expires, now))
 }
 
@@ -208,7 +208,7 @@ pub(super) async fn refresh(
         }
     };
     let user = deps.store.user(&tenant, &user).await?.ok_or_else(|| refused("This user is no more. Sign in again."))?;
-    note_device(&deps, &user, refresh, now).await?;
+    note_device(&deps, &user, &successor, refresh, now).await?;
     Ok(signed_in(&deps, user, &successor, expires, now))
 }
 
@@ -274,7 +274,8 @@ fn refused(detail: &str) -> ProblemResponse {
     ProblemResponse::new(Code::RefreshRefused, detail)
 }
 
-async fn note_device(deps: &Deps, user: &User, told: RefreshDto, now: Timestamp) -> Answer<()> {
+/// `token` is what the device holds from now on.
+async fn note_device(deps: &Deps, user: &User, token: &RefreshToken, told: RefreshDto, now: Timestamp) -> Answer<()> {
     let Some(device) = told.device_id else { return Ok(()) };
     let bound_ms = i64::try_from(limits::CLOCK_AHEAD_MS_MAX).unwrap_or(i64::MAX);
     let bound = || Revision::last_of_unix_ms(now.unix_ms().saturating_add(bound_ms));
@@ -283,6 +284,7 @@ async fn note_device(deps: &Deps, user: &User, told: RefreshDto, now: Timestamp)
         former: told.former_device_id,
         retire_former_above: told.retire_former.then(bound),
         user: user.id.clone(),
+        refresh_token: Some(token.hash()),
         now,
     };
     Ok(deps.store.see_device(&user.tenant, seen).await?)

@@ -108,6 +108,9 @@ impl Core {
         self.note_contact(device, seen.now, 0)?;
         let person = self.interned.person(&self.conn, tenant, &seen.user)?;
         self.interned.seen_together(&self.conn, device, person)?;
+        if let Some(token) = &seen.refresh_token {
+            self.tie_family(token, device)?;
+        }
         let Some(former) = &seen.former else { return Ok(()) };
         let Some(KnownDevice { key: former, revoked: false, .. }) = self.device(tenant, former)? else { return Ok(()) };
         let sql = "INSERT INTO device_person (device_key, person_key)
@@ -126,11 +129,11 @@ impl Core {
 
     pub(crate) fn set_device_revoked(&mut self, tenant: &TenantId, device: &DeviceId, revoked: bool) -> Fallible<()> {
         let tenant = need_tenant(&self.conn, tenant)?;
-        let sql = "UPDATE device SET revoked = ?3 WHERE tenant_key = ?1 AND device_id = ?2";
-        match self.conn.execute(sql, params![tenant, device.as_str(), revoked])? {
-            0 => Err(StoreError::Missing(format!("device \"{device}\"")).into()),
-            _ => Ok(()),
-        }
+        let Some(known) = self.device(tenant, device)? else {
+            return Err(StoreError::Missing(format!("device \"{device}\"")).into());
+        };
+        self.conn.execute("UPDATE device SET revoked = ?2 WHERE device_key = ?1", params![known.key, revoked])?;
+        if revoked { self.revoke_families_of(tenant, known.key) } else { Ok(()) }
     }
 
     /// The device, if it was ever seen.

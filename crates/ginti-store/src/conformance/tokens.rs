@@ -4,9 +4,9 @@ use ginti_types::Timestamp;
 
 use super::{
     Fixture,
-    world::{NOW_MS, at, new_user, person, tenant, world},
+    world::{NOW_MS, at, device, new_user, person, see, tenant, world},
 };
-use crate::{NewRefreshToken, NewUser, RefreshRotation, Store};
+use crate::{DeviceSeen, NewRefreshToken, NewUser, RefreshRotation, Store};
 
 const GRACE_MS: i64 = 30_000;
 const END_MS: i64 = NOW_MS + 1_000_000;
@@ -92,4 +92,42 @@ pub async fn a_new_password_ends_the_sign_ins_made_with_the_old_one(fixture: &dy
     assert_eq!(rotate(&*store, 2, 3, at(NOW_MS)).await, RefreshRotation::Refused);
     begin(&*store, 4).await;
     assert_eq!(rotate(&*store, 4, 5, at(NOW_MS)).await, rotated());
+}
+
+/// Every family that the device held at any time ends, whichever of its tokens told so, and letting the device in again brings none
+/// back; its people's sign-ins elsewhere last, and so does one made on it later.
+pub async fn blocking_a_device_ends_the_sign_ins_on_it_and_no_others(fixture: &dyn Fixture) {
+    let store = world(fixture).await;
+    let acme = tenant("acme");
+    let held = async |device_id: &str, former: Option<&str>, name: u8| {
+        let seen = DeviceSeen { refresh_token: Some(token(name)), ..see(device_id, former, "ann") };
+        store.see_device(&acme, seen).await.unwrap();
+    };
+    let block = async |revoked| store.set_device_revoked(&acme, &device("lost"), revoked).await.unwrap();
+    for name in [1, 11, 21, 31] {
+        begin(&*store, name).await;
+    }
+    held("lost", None, 1).await;
+    held("kept", None, 11).await;
+    // Told by a later token only, told twice, and carried on under another id.
+    assert_eq!(rotate(&*store, 21, 22, at(NOW_MS)).await, rotated());
+    held("lost", None, 22).await;
+    assert_eq!(rotate(&*store, 22, 23, at(NOW_MS)).await, rotated());
+    held("lost", None, 23).await;
+    held("renamed", Some("lost"), 23).await;
+    store.see_device(&acme, see("lost", None, "ann")).await.unwrap();
+    held("lost", None, 99).await;
+
+    block(true).await;
+    block(false).await;
+    assert_eq!(rotate(&*store, 1, 2, at(NOW_MS)).await, RefreshRotation::Refused);
+    assert_eq!(rotate(&*store, 23, 24, at(NOW_MS)).await, RefreshRotation::Refused);
+    assert_eq!(rotate(&*store, 11, 12, at(NOW_MS)).await, rotated(), "the same person's other device");
+    assert_eq!(rotate(&*store, 31, 32, at(NOW_MS)).await, rotated(), "one that no device told of");
+    begin(&*store, 41).await;
+    held("lost", None, 41).await;
+    block(false).await;
+    assert_eq!(rotate(&*store, 41, 42, at(NOW_MS)).await, rotated(), "letting in ends nothing");
+    block(true).await;
+    assert_eq!(rotate(&*store, 42, 43, at(NOW_MS)).await, RefreshRotation::Refused, "blocked again, it ends again");
 }

@@ -106,6 +106,7 @@ pub(super) fn see(device_id: &str, former: Option<&str>, user: &str) -> DeviceSe
         former: former.map(device),
         retire_former_above: None,
         user: person(user),
+        refresh_token: None,
         now: at(NOW_MS),
     }
 }

@@ -96,7 +96,8 @@ pub(crate) struct DevicesDto {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = DeviceUpdate)]
 pub(crate) struct UpdateDto {
-    /// Nothing of it is taken any more, or again. What it has not sent stays on it.
+    /// Nothing of it is taken any more, or again. What it has not sent stays on it. The sign-ins on it end: its cookie gets
+    /// `refresh-refused`, also when it is let in again. Sign-ins of its people on other devices last.
     is_revoked: Option<bool>,
     /// `flush` (send what you have) or `sign-in` (ask your person to sign in again), told at its next contact.
     #[schema(value_type = Option<schema::Nudge>)]

@@ -287,6 +287,7 @@ impl Server {
             former: former.map(device_id),
             retire_former_above: retire.then(|| Revision::last_of_unix_ms(now.unix_ms() + bound_ms)),
             user: user.id.clone(),
+            refresh_token: None,
             now,
         };
         self.reference.see_device(&user.tenant, &seen);
@@ -298,7 +299,14 @@ impl Server {
         let body = json!({ "username": who, "password": PASSWORD, "deviceId": device });
         let answer = self.world.post("/auth/login").json(&body).send().await;
         let device = device_id(device);
-        let seen = DeviceSeen { device, former: None, retire_former_above: None, user: user.id.clone(), now };
+        let seen = DeviceSeen {
+            device,
+            former: None,
+            retire_former_above: None,
+            user: user.id.clone(),
+            refresh_token: None,
+            now,
+        };
         self.reference.see_device(&user.tenant, &seen);
         same("who has signed in", &json!(user.id), &answer.ok()["user"]["userLoginId"])
     }

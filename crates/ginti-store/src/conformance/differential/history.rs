@@ -108,6 +108,7 @@ impl History {
             former: if self.draws.one_in(2) { Some(self.device()) } else { None },
             retire_former_above: if retires { Some(self.revision()) } else { None },
             user: person(self.draws.pick(&["ann", "ben", "cyd", "dan"])),
+            refresh_token: None,
             now: self.now(),
         }
     }

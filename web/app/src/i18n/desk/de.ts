@@ -139,7 +139,7 @@ export const de: DeskMessages = {
   'fleet.revoke': 'Aussperren',
   'fleet.letIn': 'Wieder zulassen',
   'fleet.revoked': 'Ausgesperrt',
-  'fleet.revokeSure': 'Dieses Gerät aussperren? Nichts von ihm wird angenommen, bis du es wieder zulässt.',
+  'fleet.revokeSure': 'Dieses Gerät aussperren? Es wird abgemeldet, und nichts von ihm wird angenommen, bis du es wieder zulässt.',
   'fleet.asked': 'Wird beim nächsten Kontakt mitgeteilt.',
   'fleet.batch': 'Sendung an ihrer Id finden',
   'fleet.find': 'Suchen',

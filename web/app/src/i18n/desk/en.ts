@@ -137,7 +137,7 @@ export const en = {
   'fleet.revoke': 'Shut out',
   'fleet.letIn': 'Let in again',
   'fleet.revoked': 'Shut out',
-  'fleet.revokeSure': 'Shut this device out? Nothing it sends is taken until you let it in again.',
+  'fleet.revokeSure': 'Shut this device out? It is signed out, and nothing it sends is taken until you let it in again.',
   'fleet.asked': 'Asked; it is told at its next contact.',
   'fleet.batch': 'Find a batch by its id',
   'fleet.find': 'Find',

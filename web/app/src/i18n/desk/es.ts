@@ -139,7 +139,7 @@ export const es: DeskMessages = {
   'fleet.revoke': 'Bloquear',
   'fleet.letIn': 'Volver a admitir',
   'fleet.revoked': 'Bloqueado',
-  'fleet.revokeSure': '¿Bloquear este dispositivo? No se aceptará nada suyo hasta que lo admitas.',
+  'fleet.revokeSure': '¿Bloquear este dispositivo? Se cerrará su sesión y no se aceptará nada suyo hasta que lo admitas.',
   'fleet.asked': 'Se le dirá en su próximo contacto.',
   'fleet.batch': 'Buscar un lote por su id',
   'fleet.find': 'Buscar',

@@ -139,7 +139,7 @@ export const hi: DeskMessages = {
   'fleet.revoke': 'रोकें',
   'fleet.letIn': 'फिर आने दें',
   'fleet.revoked': 'रोका गया',
-  'fleet.revokeSure': 'इस उपकरण को रोकें? फिर आने देने तक इसका कुछ नहीं लिया जाएगा।',
+  'fleet.revokeSure': 'इस उपकरण को रोकें? यह साइन आउट हो जाएगा, और फिर आने देने तक इसका कुछ नहीं लिया जाएगा।',
   'fleet.asked': 'अगले संपर्क पर बताया जाएगा।',
   'fleet.batch': 'बैच को उसकी id से खोजें',
   'fleet.find': 'खोजें',
