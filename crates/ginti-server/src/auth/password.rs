@@ -10,6 +10,7 @@ use argon2::{
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
 use tokio::sync::Semaphore;
+use zxcvbn::{Score, zxcvbn};
 
 /// Checks at once.
 const CHECKS_AT_ONCE_MAX: usize = 2;
@@ -40,35 +41,10 @@ pub fn hash_password(password: &str) -> Result<String, PasswordError> {
 
 /// Characters a new password has at least (NIST SP 800-63B: length counts, composition does not).
 const PASSWORD_CHARS_MIN: usize = 8;
-/// What everybody tries first.
-const COMMON: [&str; 24] = [
-    "12345678",
-    "123456789",
-    "1234567890",
-    "11111111",
-    "00000000",
-    "87654321",
-    "password",
-    "password1",
-    "password123",
-    "passw0rd",
-    "qwertyui",
-    "qwerty123",
-    "qwertyuiop",
-    "1q2w3e4r",
-    "1qaz2wsx",
-    "iloveyou",
-    "sunshine",
-    "princess",
-    "football",
-    "baseball",
-    "superman",
-    "trustno1",
-    "letmein1",
-    "welcome1",
-];
+/// Guessed first of all: words of the place. The person's own name is another.
+const PLACE: [&str; 2] = ["ginti", "inventory"];
 
-/// Whether a password may be set for that person; else why not.
+/// Whether a password may be set for that person; else why not. May take as long as a hash: keep it off the async workers.
 pub fn check_new_password(password: &str, user: &str) -> Result<(), String> {
     if password.chars().count() < PASSWORD_CHARS_MIN {
         return Err(format!(
@@ -78,12 +54,20 @@ pub fn check_new_password(password: &str, user: &str) -> Result<(), String> {
     if password.len() > PASSWORD_BYTES_MAX {
         return Err(format!("A password has at most {PASSWORD_BYTES_MAX} bytes."));
     }
-    let lower = password.to_lowercase();
-    let is_one_character = password.chars().all(|character| password.starts_with(character));
-    if COMMON.contains(&lower.as_str()) || is_one_character || lower == user.to_lowercase() {
-        return Err("That password is one of the first that others would try. Choose another one.".to_owned());
+    if is_soon_guessed(password, user) {
+        return Err(
+            "That password is one of the first that others would try. Choose another one; several words that have nothing to do \
+             with each other make a good one."
+                .to_owned(),
+        );
     }
     Ok(())
+}
+
+/// Whether fewer than a million guesses find it. zxcvbn tries the most common passwords in their order (of its 30,000, 11,611 are long
+/// enough to be set), words and names, rows of keys, dates and repetitions, and all of them with the usual capitals and look-alikes.
+fn is_soon_guessed(password: &str, user: &str) -> bool {
+    zxcvbn(password, &[user, PLACE[0], PLACE[1]]).score() < Score::Two
 }
 
 /// So many sign-ins wait already that one more would not be answered in time.
@@ -164,6 +148,64 @@ mod tests {
         assert_ne!(one, two);
         assert_eq!(hash_password(""), Err(PasswordError::Empty));
         assert_eq!(hash_password(&"x".repeat(1_025)), Err(PasswordError::TooLong));
+    }
+
+    #[test]
+    fn what_others_would_try_first_cannot_be_set() {
+        for common in [
+            "password",
+            "Password1",
+            "passw0rd",
+            "P@ssw0rd",
+            "12345678",
+            "987654321",
+            "11111111",
+            "qwertyuiop",
+            "1qaz2wsx3edc",
+            "q1w2e3r4t5y6",
+            "123qweasdzxc",
+            "iloveyou",
+            "sunshine",
+            "trustno1",
+            "football",
+            "baseball",
+            "starwars",
+            "princess",
+            "superman",
+            "corvette",
+            "samantha",
+            "christopher",
+            "international",
+            "leavemealone",
+            "sonyericsson",
+            "justinbieber",
+            "needforspeed",
+            "finalfantasy",
+            "123456789987654321",
+            "aaaaaaaaaaaa",
+            "abcabcabcabc",
+            "19.11.1984",
+            "counter.7",
+            "Counter2026",
+            "ginti2026",
+            "inventory1",
+            "retnuoc-7",
+        ] {
+            assert!(check_new_password(common, "counter-7").is_err(), "{common}");
+        }
+        for good in [
+            "correct horse",
+            "three blind mice",
+            "another long one",
+            "something long",
+            "of somebody else",
+            "grün und blau gestreift",
+            "तीन अंधे चूहे",
+            "v7#kQ!x2Lp",
+            "V1StGXR8_Z5jdHi6B-myT",
+        ] {
+            assert_eq!(check_new_password(good, "counter-7"), Ok(()), "{good}");
+        }
     }
 
     /// Whoever hangs up must not make room for another hash while the first one still takes its memory and its core.

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
-use super::{desk::users::hashed, openapi::BodyErrors};
+use super::{desk::users::hash_of_new, openapi::BodyErrors};
 use crate::{
     Deps,
-    auth::{SameOrigin, check_new_password},
+    auth::SameOrigin,
     problem::{Answer, ProblemResponse},
     request, schema,
 };
@@ -82,8 +82,7 @@ pub(super) async fn accept(
             return Err(ProblemResponse::new(Code::NotFound, detail));
         }
     };
-    check_new_password(&given.password, user.as_str()).map_err(|why| ProblemResponse::new(Code::FieldInvalid, why))?;
-    let password_hash = hashed(given.password).await?;
+    let password_hash = hash_of_new(given.password, &user).await?;
     if desk.run(AcceptInvitation { hash, password_hash, now: deps.now() }).await? {
         return Ok(Json(AcceptedDto { user_login_id: user }));
     }

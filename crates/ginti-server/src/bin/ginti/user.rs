@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Read};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use ginti_desk::TOKEN_USER_PREFIX;
-use ginti_server::auth::hash_password;
+use ginti_server::auth::{check_new_password, hash_password};
 use ginti_store::{NewUser, Role, Store, StoreError, User};
 use ginti_types::{FacilityId, TenantId, UserLoginId};
 
@@ -116,7 +116,7 @@ async fn add(arguments: AddArguments) -> Result<()> {
         role: arguments.role.into(),
         facilities: (!arguments.all_facilities).then_some(facilities),
     };
-    let password_hash = hash_password(&read_password()?)?;
+    let password_hash = hash_of_new(&read_password()?, &user.id)?;
     let store = arguments.database.open().await?;
     if let Some(name) = &arguments.tenant_name {
         store.put_tenant(&tenant, name).await?;
@@ -128,7 +128,7 @@ async fn add(arguments: AddArguments) -> Result<()> {
 
 async fn password(arguments: PasswordArguments) -> Result<()> {
     let id = user_id(&arguments.user)?;
-    let password_hash = hash_password(&read_password()?)?;
+    let password_hash = hash_of_new(&read_password()?, &id)?;
     let store = arguments.database.open().await?;
     let Some(login) = store.login(&id).await? else { bail!("there is no user {id}; \"ginti user add\" adds one") };
     put(store.as_ref(), NewUser { user: login.user, password_hash }).await?;
@@ -174,6 +174,12 @@ fn user_id(text: &str) -> Result<UserLoginId> {
         bail!("names that begin with \"{TOKEN_USER_PREFIX}\" are for programs (API tokens); choose another one");
     }
     Ok(id)
+}
+
+/// By the same rule as over the API.
+fn hash_of_new(password: &str, user: &UserLoginId) -> Result<String> {
+    check_new_password(password, user.as_str()).map_err(|why| anyhow!(why))?;
+    Ok(hash_password(password)?)
 }
 
 /// Never from the command line: other users of the machine can read that.

@@ -144,10 +144,7 @@ pub(crate) async fn put(
         return Err(invalid("You cannot take the admin's role from yourself. Ask another admin."));
     }
     let password_hash = match (&given.password, &known) {
-        (Some(password), _) => {
-            check_new_password(password, id.as_str()).map_err(|why| invalid(&why))?;
-            hashed(password.clone()).await?
-        }
+        (Some(password), _) => hash_of_new(password.clone(), &id).await?,
         (None, Some(login)) => login.password_hash.clone(),
         (None, None) => return Err(invalid("A new person needs a \"password\" to begin with.")),
     };
@@ -200,9 +197,20 @@ pub(super) fn role_of(role: &str, facilities: Option<&[FacilityId]>) -> Answer<R
     Ok(role)
 }
 
+/// The hash of a password that somebody chose for that person, if it is good enough; else why not.
+pub(crate) async fn hash_of_new(password: String, user: &UserLoginId) -> Answer<String> {
+    let user = user.clone();
+    let checked = tokio::task::spawn_blocking(move || check_new_password(&password, user.as_str()).map(|()| password));
+    let password = checked.await.map_err(|_| not_kept())?;
+    hashed(password.map_err(|why| ProblemResponse::new(Code::FieldInvalid, why))?).await
+}
+
 /// Hashes a password that was found good, away from the async workers.
 pub(crate) async fn hashed(password: String) -> Answer<String> {
     let hashed = tokio::task::spawn_blocking(move || hash_password(&password)).await;
-    let failed = || ProblemResponse::new(Code::InternalError, "The password could not be kept. Try again.");
-    hashed.ok().and_then(Result::ok).ok_or_else(failed)
+    hashed.ok().and_then(Result::ok).ok_or_else(not_kept)
+}
+
+fn not_kept() -> ProblemResponse {
+    ProblemResponse::new(Code::InternalError, "The password could not be kept. Try again.")
 }

@@ -25,9 +25,9 @@ fn a_sign_in_outlives_the_process() {
     let folder = tempfile::tempdir().unwrap();
     let add =
         ["user", "add", "ann", "--tenant", "acme", "--tenant-name", "Acme", "--role", "admin", "--all-facilities"];
-    assert!(run(ginti(folder.path(), &add), "secret").status.success());
+    assert!(run(ginti(folder.path(), &add), "three blind mice").status.success());
     let serve = || Server::start(ginti(folder.path(), &["serve", "--listen", "127.0.0.1:0"]));
-    let answer = serve().request("POST /auth/login", r#"{"username":"ann","password":"secret"}"#);
+    let answer = serve().request("POST /auth/login", r#"{"username":"ann","password":"three blind mice"}"#);
     let (_, after) = answer.split_once("\"accessToken\":\"").expect("signed in");
     let token = after.split('"').next().unwrap();
     let me = serve().request(&format!("GET /auth/me HTTP/1.1\r\nauthorization: Bearer {token}\r\nx-rest:"), "");

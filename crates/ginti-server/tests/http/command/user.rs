@@ -17,23 +17,25 @@ fn a_person_is_added_signs_in_gets_another_password_and_is_listed() {
         "counter",
         "--all-facilities",
     ];
-    let added = run(ginti(folder.path(), &add), "first\n");
+    let added = run(ginti(folder.path(), &add), "three blind mice\n");
     assert!(added.status.success(), "{}", text(&added.stderr));
     let sign_in = |password: &str| {
         let server = Server::start(ginti(folder.path(), &["serve", "--listen", "127.0.0.1:0"]));
         server.request("POST /auth/login", &format!(r#"{{"username":"counter","password":"{password}"}}"#))
     };
-    assert!(sign_in("first").starts_with("HTTP/1.1 200"));
+    assert!(sign_in("three blind mice").starts_with("HTTP/1.1 200"));
 
     let mut command = ginti(folder.path(), &["user", "password", "counter"]);
-    command.env("GINTI_PASSWORD", "second");
+    command.env("GINTI_PASSWORD", "another long one");
     assert!(run(command, "").status.success());
-    assert!(sign_in("first").starts_with("HTTP/1.1 401"));
-    assert!(sign_in("second").starts_with("HTTP/1.1 200"));
+    assert!(sign_in("three blind mice").starts_with("HTTP/1.1 401"));
+    assert!(sign_in("another long one").starts_with("HTTP/1.1 200"));
 
     let listed = run(ginti(folder.path(), &["user", "list", "--tenant", "acme"]), "");
     assert_eq!(text(&listed.stdout), "counter\tcounter\tcounter\tall facilities\n");
 }
+
+const GOOD: &str = "three blind mice";
 
 #[test]
 fn what_cannot_be_done_is_a_sentence_and_a_failure() {
@@ -42,24 +44,26 @@ fn what_cannot_be_done_is_a_sentence_and_a_failure() {
         ["user", "add", user, "--tenant", tenant, "--role", "admin", "--all-facilities"]
     };
     let with_name: Vec<_> = add("ann", "acme").into_iter().chain(["--tenant-name", "Acme"]).collect();
-    assert!(run(ginti(folder.path(), &with_name), "x").status.success());
+    assert!(run(ginti(folder.path(), &with_name), GOOD).status.success());
     let other: Vec<_> = add("bob", "other").into_iter().chain(["--tenant-name", "Other"]).collect();
-    assert!(run(ginti(folder.path(), &other), "x").status.success());
+    assert!(run(ginti(folder.path(), &other), GOOD).status.success());
 
     let forty_one = "x".repeat(41);
-    let cases: [(&[&str], &str, &str); 8] = [
-        (&add("ann", "nowhere"), "x", "does not exist (a tenant is added with --tenant-name)"),
-        (&add("ann", "other"), "x", "the sign-in name ann is taken by a user of another tenant"),
-        (&add("cat", "acme"), "", "The password is empty"),
-        (&add("token:erp", "acme"), "x", "names that begin with \"token:\" are for programs"),
-        (&["user", "password", "nobody"], "x", "there is no user nobody"),
-        (&["user", "password", &forty_one], "x", "the sign-in name has 41 characters; at most 40 are allowed"),
+    let cases: [(&[&str], &str, &str); 10] = [
+        (&add("ann", "nowhere"), GOOD, "does not exist (a tenant is added with --tenant-name)"),
+        (&add("ann", "other"), GOOD, "the sign-in name ann is taken by a user of another tenant"),
+        (&add("cat", "acme"), "", "at least 8 characters"),
+        (&add("cat", "acme"), "password123", "first that others would try"),
+        (&["user", "password", "ann"], "sonyericsson", "first that others would try"),
+        (&add("token:erp", "acme"), GOOD, "names that begin with \"token:\" are for programs"),
+        (&["user", "password", "nobody"], GOOD, "there is no user nobody"),
+        (&["user", "password", &forty_one], GOOD, "the sign-in name has 41 characters; at most 40 are allowed"),
         (
             &["user", "list", "--tenant", "acme", "--database", "ginti.db"],
             "",
             "write sqlite://ginti.db for a SQLite file",
         ),
-        (&["user", "add", "dan", "--tenant", "acme", "--role", "counter"], "x", "--facility"),
+        (&["user", "add", "dan", "--tenant", "acme", "--role", "counter"], GOOD, "--facility"),
     ];
     for (arguments, input, said) in cases {
         let done = run(ginti(folder.path(), arguments), input);
