@@ -7,6 +7,7 @@
 mod api;
 mod app;
 mod browser;
+pub mod desk;
 mod device;
 mod engine;
 mod label;

@@ -1,53 +1,15 @@
 //! The manager's side, with two people at once: what one counts the other sees, decides on, and sends back.
 
 use anyhow::{Context, Result, ensure};
-use ginti_e2e::{Api, Device, HARD, PASSWORD, ServerOptions, World, eventually, pictures};
+use ginti_e2e::{
+    Api, HARD, PASSWORD, ServerOptions, World,
+    desk::{choose, fill, manager, says},
+    eventually, pictures,
+};
 use serde_json::{Value, json};
 
 const COUNTS: &str = "/maarg/poorti/InventoryCountImport";
 const RUNS: &str = "/maarg/poorti/InventoryCountRun";
-
-/// Wherever it is on the page, scrolled into view or not.
-async fn says(device: &Device, test_id: &str, what: &str) -> Result<()> {
-    let script = "return document.querySelector(`[data-testid=\"${args[0]}\"]`)?.innerText ?? '';";
-    eventually(&format!("{test_id} says {what:?}"), || async {
-        let shown = device.browser().run(script, vec![json!(test_id)]).await?;
-        Ok(shown.as_str().is_some_and(|text| text.contains(what)).then_some(()))
-    })
-    .await
-}
-
-async fn fill(device: &Device, test_id: &str, text: &str) -> Result<()> {
-    let field = device.find(test_id).await?;
-    field.clear().await?;
-    Ok(field.send_keys(text).await?)
-}
-
-/// Chooses an option of a list by its value.
-async fn choose(device: &Device, test_id: &str, value: &str) -> Result<()> {
-    device.find(test_id).await?;
-    let script = "const list = document.querySelector(`[data-testid=\"${args[0]}\"]`);
-         list.value = args[1];
-         list.dispatchEvent(new Event('change', { bubbles: true }));
-         return list.value;";
-    let chosen = device.browser().run(script, vec![json!(test_id), json!(value)]).await?;
-    ensure!(chosen == json!(value), "{test_id} has no {value:?}");
-    Ok(())
-}
-
-/// A manager at a desk, signed in, at a page of the manager's side.
-async fn manager(world: &World, user: &str, path: &str) -> Result<Device> {
-    let device = world.device(user).await?;
-    device.browser().show_as(ginti_e2e::DESKTOP, false).await?;
-    device.open("/").await?;
-    device.sign_in(user, PASSWORD).await?;
-    device.press("desk").await?;
-    device.find("new-run").await?;
-    if path != "/desk/runs" {
-        device.open(path).await?;
-    }
-    Ok(device)
-}
 
 /// Counts of somebody else, from another device.
 async fn count(api: &Api, session: &str, device: &str, rows: &[(&str, &str, f64)]) -> Result<()> {

@@ -28,6 +28,15 @@ use crate::{
     problem::{Answer, ProblemResponse},
 };
 
+/// The files that are handed in: path, and the names that columns have with us.
+pub(super) fn csv_columns() -> [(&'static str, Vec<&'static str>); 2] {
+    let names = |fields: &[csv_files::Field]| fields.iter().map(|field| field.name).collect();
+    [
+        ("/maarg/poorti/InventoryCountRun/{workEffortId}/sessions.csv", names(plan_file::FIELDS)),
+        ("/maarg/poorti/Stock", names(stock_file::FIELDS)),
+    ]
+}
+
 /// Does it.
 async fn run<O: Op>(deps: &Deps, op: O) -> Answer<O::Out> {
     Ok(Desk::new(deps.store.clone()).run(op).await?)

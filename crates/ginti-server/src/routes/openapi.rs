@@ -7,6 +7,7 @@ use utoipa::{
     IntoResponses, OpenApi, ToSchema,
     openapi::{
         ContentBuilder, Ref, RefOr, Response, ResponseBuilder,
+        extensions::ExtensionsBuilder,
         security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
@@ -56,6 +57,11 @@ pub fn document() -> &'static str {
         let bearer = bearer.description(Some(BEARER)).build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        for (path, columns) in super::desk::csv_columns() {
+            let operation = document.paths.paths.get_mut(path).and_then(|item| item.post.as_mut());
+            let operation = operation.expect("a file is handed in by POST to a path of the table");
+            operation.extensions = Some(ExtensionsBuilder::new().add("x-columns", columns).build());
+        }
         document.to_pretty_json().expect("the document is always JSON") + "\n"
     })
 }

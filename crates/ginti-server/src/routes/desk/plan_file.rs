@@ -22,7 +22,7 @@ use crate::{
     schema,
 };
 
-const FIELDS: &[Field] = &[
+pub(super) const FIELDS: &[Field] = &[
     Field { name: "countImportName", others: &["name", "count name"] },
     Field { name: "productSku", others: &["sku", "Variant SKU", "productId"] },
     Field { name: "purposeType", others: &["purpose"] },

@@ -23,7 +23,7 @@ use crate::{
     schema,
 };
 
-const FIELDS: &[Field] = &[
+pub(super) const FIELDS: &[Field] = &[
     Field { name: "productSku", others: &["sku", "Variant SKU"] },
     Field { name: "productId", others: &[] },
     Field { name: "barcode", others: &["Variant Barcode", "upc", "ean", "gtin"] },
