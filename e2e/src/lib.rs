@@ -12,6 +12,7 @@ mod device;
 mod engine;
 mod label;
 mod link;
+mod receiver;
 mod server;
 mod world;
 
@@ -21,6 +22,7 @@ pub use browser::{Browser, DESKTOP, PHONE};
 pub use device::{Device, ScreenRow, pictures};
 pub use engine::{Capability, Engine, capability_table};
 pub use link::Link;
+pub use receiver::Receiver;
 pub use server::{Server, ServerOptions};
 pub use world::{Tally, World, counted, eventually};
 

@@ -31,6 +31,8 @@ pub struct ServerOptions {
     pub clock: Option<PathBuf>,
     /// `--oidc-issuer`, of a provider on this machine, and the client's secret.
     pub oidc: Option<(String, String)>,
+    /// `--private-receivers`: messages may go to this machine.
+    pub private_receivers: bool,
 }
 
 /// `$GINTI_BIN` with these arguments, on a database that nobody serves.
@@ -84,6 +86,9 @@ impl Server {
         if let Some((issuer, secret)) = &options.oidc {
             command.args(["--oidc-issuer", issuer, "--oidc-client-id", "ginti", "--oidc-http-on-loopback"]);
             command.env("GINTI_OIDC_CLIENT_SECRET", secret);
+        }
+        if options.private_receivers {
+            command.arg("--private-receivers");
         }
         let mut child = command.spawn().context("cannot start ginti")?;
         let mut lines = BufReader::new(child.stdout.take().context("no stdout")?).lines();

@@ -42,14 +42,30 @@ async fn until(got: &Got, number: usize) -> Vec<Value> {
     panic!("waited in vain for {number} messages: {got:?}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stuck_device_is_told_of_once_and_again_when_it_is_well() {
-    let options = ginti_sqlite::Options::default();
-    let world = World::with(options, |deps| {
+/// A world whose servers look for alerts all the time, and tell this machine too.
+async fn watchful() -> World {
+    World::with(ginti_sqlite::Options::default(), |deps| {
         deps.config.private_receivers = true;
         deps.config.alerts_every = std::time::Duration::from_millis(20);
-    });
-    let world = add_admin(world.await).await;
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stuck_device_is_told_of_once_and_again_when_it_is_well() {
+    told_of_once(watchful().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stuck_device_is_told_of_once_and_again_when_it_is_well_on_postgresql() {
+    let database = ginti_cluster::Database::new().await.unwrap();
+    let store =
+        ginti_postgres::PostgresStore::connect(&database.url, ginti_postgres::Options::default()).await.unwrap();
+    told_of_once(watchful().await.over(Arc::new(store), true).await).await;
+}
+
+async fn told_of_once(world: World) {
+    let world = add_admin(world).await;
     let got = Got::default();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/alerts", listener.local_addr().unwrap());
