@@ -30,7 +30,7 @@ const COMPRESS_BYTES_MIN: u64 = 1_024;
 /// one address, its worker's. Because a page's policy does not cover its worker, it goes with every other answer too.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; \
     style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; worker-src 'self'; \
-    frame-ancestors 'none'; base-uri 'self'; form-action 'self'; object-src 'none'; \
+    frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'; \
     require-trusted-types-for 'script'; trusted-types vue ginti";
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
