@@ -105,7 +105,8 @@ async fn a_copy_is_another_history() {
     let again = open(&cluster.url("shop")).await.unwrap();
     assert_eq!(again.ledger().await.unwrap(), before, "the same place, the same history");
     again.close().await.unwrap();
-    execute(&cluster.url("postgres"), "CREATE DATABASE put_back TEMPLATE shop").await.unwrap();
+    let copy = "CREATE DATABASE put_back TEMPLATE shop OWNER ginti";
+    execute(&cluster.superuser_url("postgres"), copy).await.unwrap();
     let copy = open(&cluster.url("put_back")).await.unwrap();
     let after = copy.ledger().await.unwrap();
     assert_eq!(after.ledger_seq, before.ledger_seq);
@@ -149,6 +150,7 @@ async fn counts_travel_encrypted_and_certificates_are_checked() {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut cluster = Cluster::start("").unwrap();
+    cluster.create("shop").await.unwrap();
     let certificate = cluster.write("server.crt", &made.cert.pem()).unwrap().display().to_string();
     let key = cluster.write("server.key", &made.signing_key.serialize_pem()).unwrap().display().to_string();
     cluster.kill().unwrap();
@@ -156,7 +158,7 @@ async fn counts_travel_encrypted_and_certificates_are_checked() {
         "-c listen_addresses=localhost -c port={port} -c ssl=on -c ssl_cert_file={certificate} -c ssl_key_file={key}"
     ));
     cluster.start_again().unwrap();
-    let url = format!("postgres://ginti@localhost:{port}/postgres?sslmode=require");
+    let url = format!("postgres://ginti@localhost:{port}/shop?sslmode=require");
     let error = open(&url).await.err().unwrap().to_string();
     assert!(error.to_lowercase().contains("certificate"), "nobody vouches for it: {error}");
     let store = PostgresStore::connect(&format!("{url}&sslrootcert={certificate}"), Options::default()).await.unwrap();
