@@ -30,10 +30,15 @@ impl<'a> Work<'a> {
     pub(crate) fn begin(client: &'a mut Object, whose: &Whose) -> Self {
         match whose {
             Whose::House => send(client, "BEGIN; SET LOCAL ginti.house = 'yes'"),
-            Whose::Tenants(keys) => {
-                let keys = keys.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
-                send(client, &format!("BEGIN; SET LOCAL ginti.tenants = '{keys}'"));
-            }
+            Whose::Tenants(keys) => match &keys[..] {
+                [] => send(client, "BEGIN"),
+                [key] => send(client, &format!("BEGIN; SET LOCAL ginti.tenant = '{key}'")),
+                [key, others @ ..] => {
+                    let others = others.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
+                    let sql = format!("BEGIN; SET LOCAL ginti.tenant = '{key}'; SET LOCAL ginti.others = '{others}'");
+                    send(client, &sql);
+                }
+            },
         }
         Self { client, is_over: false }
     }

@@ -20,7 +20,7 @@ const UNGUARDED: [(&str, &str); 4] = [
     ("alert_look", "one row, which one server holds at a time"),
 ];
 
-/// A row in each table for the tenant whose key stands in `ginti.tenants`, and whose id is TENANT.
+/// A row in each table for the tenant whose key stands in `ginti.tenant`, and whose id is TENANT.
 const ROWS: &str = "
     INSERT INTO facility (tenant_key, facility_id, name) VALUES (:tenant, 'F', 'Shop');
     INSERT INTO person (tenant_key, user_login_id) VALUES (:tenant, 'ann');
@@ -88,7 +88,7 @@ async fn fill(superuser: &Client, tenant: &str) -> i64 {
         .replace(":session", &of("session_key", "session"))
         .replace(":tenant", &key.to_string())
         .replace("TENANT", tenant);
-    superuser.batch_execute(&format!("SET ginti.tenants = '{key}'; {rows}")).await.unwrap();
+    superuser.batch_execute(&format!("SET ginti.tenant = '{key}'; {rows}")).await.unwrap();
     key
 }
 
@@ -105,7 +105,7 @@ async fn count(client: &Client, from: &str) -> i64 {
 
 /// Says whose rows the connection is about from here on.
 async fn about(client: &Client, tenant: i64) {
-    client.batch_execute(&format!("SET ginti.tenants = '{tenant}'")).await.unwrap();
+    client.batch_execute(&format!("SET ginti.tenant = '{tenant}'")).await.unwrap();
 }
 
 async fn is_refused(client: &Client, sql: &str) -> bool {
@@ -207,6 +207,13 @@ async fn a_statement_without_a_condition_reaches_no_other_companys_rows() {
         let same = format!("(TABLE {table} INTERSECT TABLE copies.{table}) AS same WHERE {whose} = {theirs}");
         assert_eq!(count(&superuser, &same).await, 1, "{table}: the other company's row is not what it was");
     }
+    silent.batch_execute(&format!("SET ginti.tenant = '{ours}'; SET ginti.others = '0,{theirs}'")).await.unwrap();
+    assert_eq!(count(&silent, "session").await, 1, "one of several is enough");
+    let child =
+        "INSERT INTO nudge (device_key, kind, asked_at, asked_by) SELECT device_key, 'sign-in', 1, '' FROM device";
+    assert!(is_refused(&silent, child).await, "of several it has to be said whose");
+    silent.batch_execute("SET ginti.tenant = ''; SET ginti.others = ''").await.unwrap();
+    assert_eq!(count(&silent, "session").await, 0);
     silent.batch_execute("SET ginti.house = 'yes'").await.unwrap();
     assert_eq!(count(&silent, "session").await, 1, "the house sees what is left");
 }
