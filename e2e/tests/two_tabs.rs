@@ -6,7 +6,7 @@ use std::{any::Any, sync::Arc, time::Duration};
 use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
 use ginti_e2e::{Device, HARD, ServerOptions, Tally, World, counted, eventually};
-use ginti_store::{Job, Sql, Store, StoreError};
+use ginti_store::{Job, Scope, Sql, Store, StoreError};
 use serde_json::{Value, json};
 use thirtyfour::WindowHandle;
 
@@ -51,6 +51,10 @@ struct SignIns;
 
 #[async_trait]
 impl Job for SignIns {
+    fn scope(&self) -> Scope<'_> {
+        Scope::House
+    }
+
     fn writes(&self) -> bool {
         false
     }

@@ -356,7 +356,7 @@ impl Running {
     }
 
     async fn in_postgres(&self) -> Result<HashMap<String, u64>> {
-        let url = self.cluster.as_ref().context("no cluster")?.url(DATABASE);
+        let url = self.cluster.as_ref().context("no cluster")?.superuser_url(DATABASE);
         let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await?;
         tokio::spawn(connection);
         let rows = client.query("SELECT item_seq, revision FROM item", &[]).await?;

@@ -1,5 +1,8 @@
 //! Temporary PostgreSQL clusters on a Unix socket, from Debian's packages.
 //!
+//! Programs under test connect as the ordinary role `ginti`, which owns its databases and is held to row-level security like a real
+//! server's; the superuser is for what only one may do, and for looking past everything.
+//!
 //! PostgreSQL does not run as root; where we are root, it runs as the user `postgres` that its package brings.
 
 #![cfg(unix)]
@@ -45,9 +48,12 @@ impl Cluster {
         let cluster = Self { folder, programs: programs()?, user: unprivileged()?, settings: settings.to_owned() };
         cluster.give(cluster.folder.path())?;
         let data = cluster.data();
-        let arguments = ["--encoding=UTF8", "--locale=C.UTF-8", "--auth=trust", "--username=ginti", "--no-sync"];
+        let arguments = ["--encoding=UTF8", "--locale=C.UTF-8", "--auth=trust", "--username=postgres", "--no-sync"];
         cluster.run("initdb", [data.as_os_str()].into_iter().chain(arguments.map(OsStr::new)))?;
         cluster.start_again()?;
+        let host = cluster.folder.path().as_os_str();
+        let role = ["-U", "postgres", "--login", "--no-superuser", "--no-createdb", "--no-createrole", "ginti", "-h"];
+        cluster.run("createuser", role.map(OsStr::new).into_iter().chain([host]))?;
         Ok(cluster)
     }
 
@@ -57,7 +63,7 @@ impl Cluster {
         let standby = Self { folder, programs: programs()?, user: unprivileged()?, settings: settings.to_owned() };
         standby.give(standby.folder.path())?;
         let (data, primary) = (standby.data(), self.folder.path());
-        let arguments = ["-U", "ginti", "-R", "-X", "stream", "-c", "fast", "--no-sync", "-h"].map(OsStr::new);
+        let arguments = ["-U", "postgres", "-R", "-X", "stream", "-c", "fast", "--no-sync", "-h"].map(OsStr::new);
         let places = [primary.as_os_str(), OsStr::new("-D"), data.as_os_str()];
         standby.run("pg_basebackup", arguments.into_iter().chain(places))?;
         standby.start_again()?;
@@ -108,10 +114,19 @@ impl Cluster {
         Ok(())
     }
 
-    /// The address of one of its databases.
+    /// The address of one of its databases, for its owner.
     pub fn url(&self, database: &str) -> String {
+        self.url_of("ginti", database)
+    }
+
+    /// The address of one of its databases, for the superuser, whom nothing is hidden from.
+    pub fn superuser_url(&self, database: &str) -> String {
+        self.url_of("postgres", database)
+    }
+
+    fn url_of(&self, role: &str, database: &str) -> String {
         let socket = self.folder.path().display().to_string().replace('/', "%2F");
-        format!("postgres://ginti@{socket}/{database}?sslmode=disable")
+        format!("postgres://{role}@{socket}/{database}?sslmode=disable")
     }
 
     /// The address of a database that lies here or there, wherever it can be written.
@@ -128,7 +143,7 @@ impl Cluster {
 
     /// Makes a database.
     pub async fn create(&self, database: &str) -> Result<()> {
-        execute(&self.url("postgres"), &format!("CREATE DATABASE {database}")).await
+        execute(&self.superuser_url("postgres"), &format!("CREATE DATABASE {database} OWNER ginti")).await
     }
 
     /// Puts a file into its folder that only its programs may read; the file's path.
@@ -169,8 +184,10 @@ impl Drop for Cluster {
 /// An empty database on a cluster that all of a test program shares. Nothing on it is durable.
 #[derive(Debug)]
 pub struct Database {
-    /// Its address.
+    /// Its address, for its owner.
     pub url: String,
+    /// The same for the superuser.
+    pub superuser_url: String,
 }
 
 impl Database {
@@ -180,7 +197,7 @@ impl Database {
         let name = format!("test{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         let cluster = shared();
         cluster.create(&name).await?;
-        Ok(Self { url: cluster.url(&name) })
+        Ok(Self { url: cluster.url(&name), superuser_url: cluster.superuser_url(&name) })
     }
 }
 

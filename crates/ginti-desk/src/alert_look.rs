@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use ginti_store::{Sql, SqlRow, StoreError, Value};
+use ginti_store::{Scope, Sql, SqlRow, StoreError, Value};
 use ginti_types::Timestamp;
 use serde_json::{Value as Json, json};
 
@@ -136,6 +136,11 @@ impl Op for HasAlertNews {
     type Out = bool;
     const WRITES: bool = false;
 
+    /// Incidents are looked for in all tenants.
+    fn scope(&self) -> Scope<'_> {
+        Scope::House
+    }
+
     async fn run(&self, sql: &mut dyn Sql) -> Result<bool, StoreError> {
         let (found, open) = (found(sql, self.now.unix_ms()).await?, open(sql).await?);
         Ok(found.len() != open.len() || open.iter().any(|open| !found.contains_key(&open.what)))
@@ -154,6 +159,11 @@ pub struct LookForAlerts {
 impl Op for LookForAlerts {
     type Out = (usize, usize);
     const WRITES: bool = true;
+
+    /// Incidents are looked for in all tenants.
+    fn scope(&self) -> Scope<'_> {
+        Scope::House
+    }
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<(usize, usize), StoreError> {
         let now = self.now.unix_ms();

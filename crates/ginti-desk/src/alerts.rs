@@ -1,7 +1,7 @@
 //! Alerts: what a tenant wants to be told of, and what was found. Who looks is in [`crate::alert_look`].
 
 use async_trait::async_trait;
-use ginti_store::{Access, Sql, SqlRow, StoreError, Value, unexpected};
+use ginti_store::{Access, Scope, Sql, SqlRow, StoreError, Value, unexpected};
 use ginti_types::Timestamp;
 use serde_json::{Value as Json, json};
 
@@ -78,6 +78,10 @@ impl Op for ListAlertRules {
     type Out = Vec<AlertRule>;
     const WRITES: bool = false;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
+
     async fn run(&self, sql: &mut dyn Sql) -> Result<Vec<AlertRule>, StoreError> {
         let tenant = tenant_key(sql, &self.access.tenant).await?;
         rules(sql, tenant).await
@@ -112,6 +116,10 @@ pub struct PutAlertRules {
 impl Op for PutAlertRules {
     type Out = Vec<AlertRule>;
     const WRITES: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Vec<AlertRule>, StoreError> {
         let tenant = tenant_key(sql, &self.access.tenant).await?;
@@ -176,6 +184,10 @@ pub struct ListAlerts {
 impl Op for ListAlerts {
     type Out = Vec<Alert>;
     const WRITES: bool = false;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Vec<Alert>, StoreError> {
         let tenant = tenant_key(sql, &self.access.tenant).await?;

@@ -1,7 +1,7 @@
 //! Tokens that programs call with. Only their SHA-256 is kept; each acts under a name of its own, which is nobody else's ever.
 
 use async_trait::async_trait;
-use ginti_store::{Access, Facilities, Role, Sql, SqlRow, StoreError, unexpected};
+use ginti_store::{Access, Facilities, Role, Scope, Sql, SqlRow, StoreError, unexpected};
 use ginti_types::{FacilityId, TenantId, Timestamp, UserLoginId};
 use serde_json::json;
 
@@ -97,6 +97,10 @@ impl Op for MakeApiToken {
     type Out = TokenMade;
     const WRITES: bool = true;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
+
     async fn run(&self, sql: &mut dyn Sql) -> Result<TokenMade, StoreError> {
         let tenant = tenant_key(sql, &self.access.tenant).await?;
         for facility in self.facilities.iter().flatten() {
@@ -168,6 +172,10 @@ impl Op for ListApiTokens {
     type Out = Vec<ApiToken>;
     const WRITES: bool = false;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
+
     async fn run(&self, sql: &mut dyn Sql) -> Result<Vec<ApiToken>, StoreError> {
         let text = format!(
             "SELECT {TOKEN} FROM api_token JOIN tenant USING (tenant_key)
@@ -193,6 +201,10 @@ impl Op for RevokeApiToken {
     type Out = bool;
     const WRITES: bool = true;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
+
     async fn run(&self, sql: &mut dyn Sql) -> Result<bool, StoreError> {
         let tenant = tenant_key(sql, &self.access.tenant).await?;
         let text = "UPDATE api_token SET revoked = ?3 WHERE token_key = ?1 AND tenant_key = ?2 AND revoked IS NULL
@@ -217,6 +229,11 @@ impl Op for FindApiToken {
     type Out = Option<ApiToken>;
     const WRITES: bool = false;
 
+    /// The token says whose it is.
+    fn scope(&self) -> Scope<'_> {
+        Scope::House
+    }
+
     async fn run(&self, sql: &mut dyn Sql) -> Result<Option<ApiToken>, StoreError> {
         let text =
             format!("SELECT {TOKEN} FROM api_token JOIN tenant USING (tenant_key) WHERE hash = ?1 AND revoked IS NULL");
@@ -237,6 +254,11 @@ pub struct NoteTokenUse {
 impl Op for NoteTokenUse {
     type Out = ();
     const WRITES: bool = true;
+
+    /// The number alone says which token was shown.
+    fn scope(&self) -> Scope<'_> {
+        Scope::House
+    }
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<(), StoreError> {
         let text = "UPDATE api_token SET last_used = ?2

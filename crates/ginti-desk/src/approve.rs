@@ -1,7 +1,7 @@
 //! Approval: a run's results become final, and what other systems are to be told is written down with them.
 
 use async_trait::async_trait;
-use ginti_store::{Access, Role, SessionUpdated, Sql, StoreError, Value, may_move, unexpected};
+use ginti_store::{Access, Role, Scope, SessionUpdated, Sql, StoreError, Value, may_move, unexpected};
 use ginti_types::{SessionId, SessionStatus, Timestamp};
 use serde_json::json;
 
@@ -56,6 +56,10 @@ pub struct Blocking {
 impl Op for ApproveRun {
     type Out = Approval;
     const WRITES: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
 
     fn weight(&self) -> usize {
         500
@@ -162,6 +166,10 @@ pub enum SessionApproval {
 impl Op for ApproveSession {
     type Out = SessionApproval;
     const WRITES: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
 
     fn weight(&self) -> usize {
         500

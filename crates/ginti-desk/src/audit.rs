@@ -1,7 +1,7 @@
 //! Who decided what, and when.
 
 use async_trait::async_trait;
-use ginti_store::{Access, Sql, StoreError, unexpected};
+use ginti_store::{Access, Scope, Sql, StoreError, unexpected};
 use ginti_types::Timestamp;
 use serde_json::Value as Json;
 
@@ -68,6 +68,10 @@ impl Op for ListAudit {
     type Out = AuditPage;
     const WRITES: bool = false;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
+
     async fn run(&self, sql: &mut dyn Sql) -> Result<AuditPage, StoreError> {
         let tenant = tenant_key(sql, &self.access.tenant).await?;
         let text = "SELECT audit_key, at, done_by, action, subject, details, undone FROM audit
@@ -111,6 +115,10 @@ pub struct NoteAudit {
 impl Op for NoteAudit {
     type Out = ();
     const WRITES: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<(), StoreError> {
         let tenant = tenant_key(sql, &self.access.tenant).await?;

@@ -1,7 +1,7 @@
 //! What became of a batch, by its id: what a person at a device reads out when something seems to be missing.
 
 use async_trait::async_trait;
-use ginti_store::{Access, Sql, StoreError};
+use ginti_store::{Access, Scope, Sql, StoreError};
 use ginti_types::{BatchId, Timestamp};
 
 use crate::{
@@ -39,6 +39,10 @@ pub struct FindBatch {
 impl Op for FindBatch {
     type Out = Option<BatchFound>;
     const WRITES: bool = false;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Option<BatchFound>, StoreError> {
         let tenant = tenant_key(sql, &self.access.tenant).await?;

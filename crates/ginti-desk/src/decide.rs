@@ -1,7 +1,7 @@
 //! Decisions on lines of a review. Each is written down with what stood there before, so that it can be taken back as a whole.
 
 use async_trait::async_trait;
-use ginti_store::{Access, Sql, StoreError, Value, unexpected};
+use ginti_store::{Access, Scope, Sql, StoreError, Value, unexpected};
 use ginti_types::Timestamp;
 use serde_json::{Value as Json, json};
 
@@ -87,6 +87,10 @@ impl Op for Decide {
     type Out = Decided;
     const WRITES: bool = true;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
+
     fn weight(&self) -> usize {
         self.lines.len()
     }
@@ -160,6 +164,10 @@ pub struct UndoDecision {
 impl Op for UndoDecision {
     type Out = Decided;
     const WRITES: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Decided, StoreError> {
         let Some(run) = run_of(sql, &self.access, &self.run).await? else { return Ok(Decided::NotFound) };

@@ -1,7 +1,7 @@
 //! The devices: how each stands by its own account, what it is asked to do, and which are shut out.
 
 use async_trait::async_trait;
-use ginti_store::{Access, Sql, SqlRow, StoreError, Value, unexpected};
+use ginti_store::{Access, Scope, Sql, SqlRow, StoreError, Value, unexpected};
 use ginti_types::{DeviceId, TenantId, Timestamp};
 use serde_json::{Value as Json, json};
 
@@ -53,6 +53,10 @@ pub struct ListFleet {
 impl Op for ListFleet {
     type Out = Vec<FleetDevice>;
     const WRITES: bool = false;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Vec<FleetDevice>, StoreError> {
         let tenant = tenant_key(sql, &self.access.tenant).await?;
@@ -145,6 +149,11 @@ impl Op for FleetNumbers {
     type Out = Numbers;
     const WRITES: bool = false;
 
+    /// Whoever watches the process is told of all tenants together.
+    fn scope(&self) -> Scope<'_> {
+        Scope::House
+    }
+
     async fn run(&self, sql: &mut dyn Sql) -> Result<Numbers, StoreError> {
         let (join, active) = ruled(AlertKind::UnsentForLong, "device.tenant_key");
         let waits = waits(AlertKind::UnsentForLong);
@@ -224,6 +233,10 @@ impl Op for NudgeDevice {
     type Out = bool;
     const WRITES: bool = true;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
+
     async fn run(&self, sql: &mut dyn Sql) -> Result<bool, StoreError> {
         let Some((tenant, device)) = device_key(sql, &self.access, &self.device).await? else { return Ok(false) };
         let text = "INSERT INTO nudge (device_key, kind, asked_at, asked_by) VALUES (?1, ?2, ?3, ?4)
@@ -259,6 +272,10 @@ impl Op for HasNudges {
     type Out = bool;
     const WRITES: bool = false;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.0.tenant)
+    }
+
     async fn run(&self, sql: &mut dyn Sql) -> Result<bool, StoreError> {
         let text = format!("SELECT 1 FROM nudge WHERE device_key = {DEVICE} LIMIT 1");
         let values = vec![self.0.tenant.as_str().into(), self.0.device.as_str().into()];
@@ -270,6 +287,10 @@ impl Op for HasNudges {
 impl Op for TakeNudges {
     type Out = Vec<String>;
     const WRITES: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.tenant)
+    }
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Vec<String>, StoreError> {
         let text = format!("DELETE FROM nudge WHERE device_key = {DEVICE} RETURNING kind");
@@ -297,6 +318,10 @@ pub struct RevokeDevice {
 impl Op for RevokeDevice {
     type Out = bool;
     const WRITES: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
 
     /// Notes it; the back end's own call does it, which knows what it remembers of devices and ends the sign-ins on it.
     async fn run(&self, sql: &mut dyn Sql) -> Result<bool, StoreError> {

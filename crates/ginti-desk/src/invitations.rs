@@ -4,7 +4,7 @@
 //! any other way voids it.
 
 use async_trait::async_trait;
-use ginti_store::{Access, Role, Sql, StoreError, unexpected};
+use ginti_store::{Access, Role, Scope, Sql, StoreError, unexpected};
 use ginti_types::{TenantId, Timestamp, UserLoginId};
 use serde_json::{Value as Json, json};
 
@@ -39,6 +39,11 @@ impl Op for Invite {
     /// Its number; none if the sign-in name is somebody's who is no longer, or never was, invited by this tenant.
     type Out = Option<i64>;
     const WRITES: bool = true;
+
+    /// Sign-in names are one space for all tenants: a name that another one uses is taken.
+    fn scope(&self) -> Scope<'_> {
+        Scope::House
+    }
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Option<i64>, StoreError> {
         let tenant = tenant_key(sql, &self.access.tenant).await?;
@@ -102,6 +107,10 @@ impl Op for ListInvitations {
     type Out = Vec<Invitation>;
     const WRITES: bool = false;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
+
     async fn run(&self, sql: &mut dyn Sql) -> Result<Vec<Invitation>, StoreError> {
         let tenant = tenant_key(sql, &self.access.tenant).await?;
         let text = format!(
@@ -140,6 +149,10 @@ pub struct WithdrawInvitation {
 impl Op for WithdrawInvitation {
     type Out = bool;
     const WRITES: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<bool, StoreError> {
         let tenant = tenant_key(sql, &self.access.tenant).await?;
@@ -190,6 +203,11 @@ impl Op for FindInvitation {
     type Out = Invited;
     const WRITES: bool = false;
 
+    /// The secret says whose it is.
+    fn scope(&self) -> Scope<'_> {
+        Scope::House
+    }
+
     async fn run(&self, sql: &mut dyn Sql) -> Result<Invited, StoreError> {
         let hash = || self.hash.as_slice().into();
         let used = sql.query("SELECT 1 FROM invitation WHERE hash = ?1 AND used IS NOT NULL", vec![hash()]).await?;
@@ -220,6 +238,11 @@ pub struct AcceptInvitation {
 impl Op for AcceptInvitation {
     type Out = bool;
     const WRITES: bool = true;
+
+    /// The secret says whose it is.
+    fn scope(&self) -> Scope<'_> {
+        Scope::House
+    }
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<bool, StoreError> {
         let now = self.now.unix_ms();
@@ -257,6 +280,10 @@ pub struct IsOnlyInvited {
 impl Op for IsOnlyInvited {
     type Out = bool;
     const WRITES: bool = false;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.tenant)
+    }
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<bool, StoreError> {
         let tenant = tenant_key(sql, &self.tenant).await?;

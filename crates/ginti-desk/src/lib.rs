@@ -29,7 +29,7 @@ mod trouble;
 use std::{any::Any, sync::Arc};
 
 use async_trait::async_trait;
-use ginti_store::{Job, Sql, Store, StoreError, unexpected};
+use ginti_store::{Job, Scope, Sql, Store, StoreError, unexpected};
 
 pub use alert_look::{HasAlertNews, LookForAlerts};
 pub use alerts::{Alert, AlertKind, AlertRule, ListAlertRules, ListAlerts, PutAlertRules};
@@ -70,6 +70,9 @@ pub trait Op: Send + Sync + 'static {
     /// Whether it changes anything.
     const WRITES: bool;
 
+    /// Whose rows it is about.
+    fn scope(&self) -> Scope<'_>;
+
     /// Rows it changes, about.
     fn weight(&self) -> usize {
         1
@@ -107,6 +110,10 @@ struct AsJob<O>(O);
 
 #[async_trait]
 impl<O: Op> Job for AsJob<O> {
+    fn scope(&self) -> Scope<'_> {
+        self.0.scope()
+    }
+
     fn writes(&self) -> bool {
         O::WRITES
     }

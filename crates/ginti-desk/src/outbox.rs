@@ -2,7 +2,7 @@
 //! its receiver has confirmed it; what it says is read when it is sent, from lines that no longer change.
 
 use async_trait::async_trait;
-use ginti_store::{Access, Sql, SqlRow, StoreError, Value, unexpected};
+use ginti_store::{Access, Scope, Sql, SqlRow, StoreError, Value, unexpected};
 use ginti_types::Timestamp;
 use serde_json::json;
 
@@ -74,6 +74,10 @@ impl Op for PutReceiver {
     type Out = ();
     const WRITES: bool = true;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
+
     async fn run(&self, sql: &mut dyn Sql) -> Result<(), StoreError> {
         let tenant = tenant_key(sql, &self.access.tenant).await?;
         let Receiver { id, kind, url, secret, created } = &self.receiver;
@@ -112,6 +116,10 @@ impl Op for RemoveReceiver {
     type Out = bool;
     const WRITES: bool = true;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
+
     async fn run(&self, sql: &mut dyn Sql) -> Result<bool, StoreError> {
         let tenant = tenant_key(sql, &self.access.tenant).await?;
         let text = "UPDATE receiver SET is_active = 0 WHERE tenant_key = ?1 AND receiver_id = ?2 AND is_active = 1";
@@ -139,6 +147,10 @@ pub struct ListReceivers {
 impl Op for ListReceivers {
     type Out = Vec<Receiver>;
     const WRITES: bool = false;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Vec<Receiver>, StoreError> {
         let tenant = tenant_key(sql, &self.access.tenant).await?;
@@ -283,6 +295,11 @@ impl Op for DueMessages {
     type Out = Vec<Message>;
     const WRITES: bool = true;
 
+    /// Deliveries are the house's work.
+    fn scope(&self) -> Scope<'_> {
+        Scope::House
+    }
+
     async fn run(&self, sql: &mut dyn Sql) -> Result<Vec<Message>, StoreError> {
         let text = format!(
             "SELECT outbox_key, message_id, outbox.created, attempts, tenant_id, receiver_id, receiver.kind, url, secret,
@@ -358,6 +375,11 @@ impl Op for NoteAttempt {
     type Out = ();
     const WRITES: bool = true;
 
+    /// Deliveries are the house's work.
+    fn scope(&self) -> Scope<'_> {
+        Scope::House
+    }
+
     async fn run(&self, sql: &mut dyn Sql) -> Result<(), StoreError> {
         let now = self.now.unix_ms();
         match &self.error {
@@ -422,6 +444,10 @@ impl Op for ListMessages {
     type Out = Vec<Attempted>;
     const WRITES: bool = false;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
+
     async fn run(&self, sql: &mut dyn Sql) -> Result<Vec<Attempted>, StoreError> {
         let tenant = tenant_key(sql, &self.access.tenant).await?;
         let mut values: Vec<Value> = vec![tenant.into(), self.limit.into()];
@@ -467,6 +493,10 @@ pub struct RetryMessage {
 impl Op for RetryMessage {
     type Out = bool;
     const WRITES: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<bool, StoreError> {
         let tenant = tenant_key(sql, &self.access.tenant).await?;

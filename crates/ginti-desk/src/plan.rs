@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use ginti_store::{Access, Sql, SqlRow, StoreError, Value, unexpected};
+use ginti_store::{Access, Scope, Sql, SqlRow, StoreError, Value, unexpected};
 use ginti_types::{FacilityId, ProductId, Purpose, SessionId, SessionStatus, TenantId, Timestamp, UserLoginId};
 use serde_json::json;
 
@@ -85,6 +85,10 @@ impl Op for CreateRun {
     type Out = Plan;
     const WRITES: bool = true;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
+
     async fn run(&self, sql: &mut dyn Sql) -> Result<Plan, StoreError> {
         let tenant = tenant_key(sql, &self.access.tenant).await?;
         let text = "INSERT INTO run (tenant_key, run_id, name, due, created, created_by)
@@ -123,6 +127,10 @@ pub struct PlanRun {
 impl Op for PlanRun {
     type Out = Plan;
     const WRITES: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
 
     fn weight(&self) -> usize {
         self.sessions.iter().map(|session| 1 + session.products.len()).sum()
@@ -251,6 +259,10 @@ impl Op for SplitSession {
     type Out = Plan;
     const WRITES: bool = true;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
+
     async fn run(&self, sql: &mut dyn Sql) -> Result<Plan, StoreError> {
         let Some(row) = session_row(sql, &self.access, &self.session).await? else { return Ok(Plan::NotFound) };
         let (key, tenant) = (row.int(0)?, row.int(1)?);
@@ -340,6 +352,10 @@ impl Op for CloneRun {
     type Out = Plan;
     const WRITES: bool = true;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
+
     async fn run(&self, sql: &mut dyn Sql) -> Result<Plan, StoreError> {
         let Some(from) = run_of(sql, &self.access, &self.from).await? else { return Ok(Plan::NotFound) };
         let create = CreateRun {
@@ -403,6 +419,10 @@ impl Adopt {
 impl Op for Adopt {
     type Out = ();
     const WRITES: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.tenant)
+    }
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<(), StoreError> {
         let tenant = tenant_key(sql, &self.tenant).await?;
@@ -507,6 +527,10 @@ pub struct ListRuns {
 impl Op for ListRuns {
     type Out = Option<Vec<RunSummary>>;
     const WRITES: bool = false;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Option<Vec<RunSummary>>, StoreError> {
         let tenant = tenant_key(sql, &self.access.tenant).await?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use ginti_store::{Access, Sql, SqlRow, StoreError, Value};
+use ginti_store::{Access, Scope, Sql, SqlRow, StoreError, Value};
 use ginti_types::Timestamp;
 
 use crate::{
@@ -90,6 +90,10 @@ pub struct Progress {
 impl Op for Progress {
     type Out = Option<RunProgress>;
     const WRITES: bool = false;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Option<RunProgress>, StoreError> {
         let Some(run) = run_of(sql, &self.access, &self.run).await? else { return Ok(None) };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use ginti_store::{Access, Sql, StoreError, Value, unexpected};
+use ginti_store::{Access, Scope, Sql, StoreError, Value, unexpected};
 use ginti_types::{FacilityId, ProductId, Purpose, SessionId, Timestamp, UserLoginId};
 
 use crate::{
@@ -46,6 +46,10 @@ pub enum Recounted {
 impl Op for RecountLines {
     type Out = Recounted;
     const WRITES: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
 
     fn weight(&self) -> usize {
         2 * self.lines.len()

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use async_trait::async_trait;
-use ginti_store::{Access, Sql, SqlRow, StoreError, Value, entries};
+use ginti_store::{Access, Scope, Sql, SqlRow, StoreError, Value, entries};
 use ginti_types::{Outcome, SessionStatus};
 
 use crate::{
@@ -56,6 +56,10 @@ pub struct Refresh {
 impl Op for Refresh {
     type Out = Stale;
     const WRITES: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
 
     fn weight(&self) -> usize {
         1_000

@@ -1,7 +1,7 @@
 //! Reading a review: lines in order of what needs a person first, the numbers above them, and everything about one line.
 
 use async_trait::async_trait;
-use ginti_store::{Access, Entry, Sql, SqlRow, StoreError, Value, entries, unexpected};
+use ginti_store::{Access, Entry, Scope, Sql, SqlRow, StoreError, Value, entries, unexpected};
 use ginti_types::{Outcome, Timestamp};
 
 use crate::{
@@ -198,6 +198,10 @@ impl Op for ReviewLines {
     type Out = ReviewPage;
     const WRITES: bool = false;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
+
     async fn run(&self, sql: &mut dyn Sql) -> Result<ReviewPage, StoreError> {
         let Some(run) = run_of(sql, &self.access, &self.run).await? else { return Ok(ReviewPage::NotFound) };
         if is_stale(sql, run.key).await? {
@@ -301,6 +305,10 @@ impl Op for ReviewTotals {
     type Out = Option<Totals>;
     const WRITES: bool = false;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
+
     async fn run(&self, sql: &mut dyn Sql) -> Result<Option<Totals>, StoreError> {
         let Some(run) = run_of(sql, &self.access, &self.run).await? else { return Ok(None) };
         let mut values: Vec<Value> = vec![run.key.into()];
@@ -381,6 +389,10 @@ pub struct LineDetail {
 impl Op for LineDetail {
     type Out = Option<(ReviewLine, Vec<Contribution>)>;
     const WRITES: bool = false;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Out, StoreError> {
         let Some(run) = run_of(sql, &self.access, &self.run).await? else { return Ok(None) };

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use ginti_store::{Access, Sql, StoreError, Value};
+use ginti_store::{Access, Scope, Sql, StoreError, Value};
 use ginti_types::{FacilityId, ProductId, SessionId, TenantId, Timestamp};
 
 use crate::{
@@ -37,6 +37,10 @@ pub struct Expected {
 impl Op for Expected {
     type Out = HashMap<String, i64>;
     const WRITES: bool = false;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<HashMap<String, i64>, StoreError> {
         const AT_ONCE: usize = 200;
@@ -83,6 +87,10 @@ pub struct PutStock {
 impl Op for PutStock {
     type Out = ();
     const WRITES: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.tenant)
+    }
 
     fn weight(&self) -> usize {
         self.lines.len()

@@ -85,7 +85,7 @@ pub(crate) struct Asked<'a> {
 impl Tally {
     /// The sums as they are now.
     pub(crate) async fn look(sql: &mut dyn Sql, known: &Known, asked: &Asked<'_>) -> Result<Self, StoreError> {
-        let text = "SELECT version, (SELECT coalesce(max(last_seq), 0) FROM arrival),
+        let text = "SELECT version, (SELECT last_seq FROM ledger),
                         (SELECT value FROM meta WHERE name = 'epoch')
                     FROM run WHERE run_key = ?1";
         let found = sql.query(text, vec![asked.run.into()]).await?;

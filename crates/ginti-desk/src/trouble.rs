@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use ginti_store::{Access, Sql, StoreError, Value};
+use ginti_store::{Access, Scope, Sql, StoreError, Value};
 use ginti_types::{DeviceId, SessionId, Timestamp};
 
 use crate::{
@@ -34,6 +34,10 @@ pub struct NoteRefusals {
 impl Op for NoteRefusals {
     type Out = ();
     const WRITES: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<(), StoreError> {
         let tenant = tenant_key(sql, &self.access.tenant).await?;
@@ -83,6 +87,10 @@ impl Op for NoteRetries {
     type Out = ();
     const WRITES: bool = true;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
+
     async fn run(&self, sql: &mut dyn Sql) -> Result<(), StoreError> {
         let tenant = tenant_key(sql, &self.access.tenant).await?;
         let text = "SELECT device_key FROM device WHERE tenant_key = ?1 AND device_id = ?2";
@@ -124,6 +132,10 @@ pub struct FleetHistory {
 impl Op for FleetHistory {
     type Out = Vec<(Timestamp, TroubleHour)>;
     const WRITES: bool = false;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::Tenant(&self.access.tenant)
+    }
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Out, StoreError> {
         let tenant = tenant_key(sql, &self.access.tenant).await?;

@@ -15,7 +15,13 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::{Options, error::Fallible, get, keys::Keys};
+use crate::{
+    Options,
+    error::Fallible,
+    get,
+    keys::Keys,
+    scope::{Whose, Work},
+};
 
 /// Batches one transaction takes, at most: taking everything that waits makes all clients wait together.
 const GROUP_BATCHES_MAX: usize = 16;
@@ -183,12 +189,14 @@ impl Writer {
     }
 
     async fn prune(&self, now: Timestamp) -> Fallible<()> {
-        let client = get(&self.pool).await?;
+        let mut client = get(&self.pool).await?;
+        // Receipts are tidied up after everybody.
+        let work = Work::begin(&mut client, &Whose::House);
         let sql = "DELETE FROM receipt
                    WHERE receipt_key < (SELECT min(receipt_key) FROM receipt) + $1 AND server_time < $2";
         let before = now.unix_ms().saturating_sub(self.kept_ms);
-        client.execute(&client.prepare_cached(sql).await?, &[&PRUNE_RANGE, &before]).await?;
-        Ok(())
+        work.execute(&work.prepare_cached(sql).await?, &[&PRUNE_RANGE, &before]).await?;
+        work.commit().await
     }
 }
 

@@ -6,11 +6,15 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use ginti_store::StoreError;
+use deadpool_postgres::Object;
+use ginti_store::{Scope, StoreError};
 use ginti_types::{FacilityId, SessionId, TenantId, UserLoginId};
 use tokio_postgres::GenericClient;
 
-use crate::error::{Fallible, corrupt};
+use crate::{
+    error::{Fallible, corrupt},
+    scope::{Whose, Work},
+};
 
 /// More than any real installation has; a bound all the same. What is forgotten is looked up again.
 const REMEMBERED_MAX: usize = 100_000;
@@ -18,6 +22,7 @@ const REMEMBERED_MAX: usize = 100_000;
 /// Keys looked up before. Only lookups by key: the order of these maps never shows.
 #[derive(Debug, Default)]
 pub(crate) struct Keys {
+    tenants: Remembered<TenantId, i64>,
     sessions: Remembered<(TenantId, SessionId), Place>,
     people: Remembered<(i64, UserLoginId), i64>,
     names: Remembered<i64, UserLoginId>,
@@ -35,16 +40,34 @@ pub(crate) struct Place {
 impl Keys {
     /// Forgets everything: the database is another one.
     pub(crate) fn forget(&self) {
+        self.tenants.clear();
         self.sessions.clear();
         self.people.clear();
         self.names.clear();
         self.together.clear();
     }
 
+    /// The tenant's key, if there is such a tenant.
+    pub(crate) async fn tenant(&self, client: &mut Object, tenant: &TenantId) -> Fallible<Option<i64>> {
+        if let Some(key) = self.tenants.get(tenant) {
+            return Ok(Some(key));
+        }
+        // Nothing of a tenant is seen before its key is known.
+        let work = Work::begin(client, &Whose::House);
+        let Some(key) = tenant_key(&**work, tenant).await? else { return Ok(None) };
+        self.tenants.put(tenant.clone(), key);
+        Ok(Some(key))
+    }
+
+    /// The tenant's key; [`StoreError::Missing`] if there is no such tenant.
+    pub(crate) async fn need_tenant(&self, client: &mut Object, tenant: &TenantId) -> Fallible<i64> {
+        Ok(self.tenant(client, tenant).await?.ok_or_else(|| no_tenant(tenant))?)
+    }
+
     /// The session, if the tenant has it.
     pub(crate) async fn place(
         &self,
-        client: &impl GenericClient,
+        client: &mut Object,
         tenant: &TenantId,
         session: &SessionId,
     ) -> Fallible<Option<Place>> {
@@ -54,15 +77,16 @@ impl Keys {
         }
         let sql = "SELECT tenant_key, session_key, facility_id FROM session JOIN tenant USING (tenant_key)
                    WHERE tenant_id = $1 AND session_id = $2";
-        let Some(row) = client.query_opt(sql, &[&tenant.as_str(), &session.as_str()]).await? else { return Ok(None) };
+        let work = self.begin(client, Scope::Tenant(tenant)).await?;
+        let Some(row) = work.query_opt(sql, &[&tenant.as_str(), &session.as_str()]).await? else { return Ok(None) };
         let facility = FacilityId::new(row.get::<_, String>(2)).map_err(corrupt)?;
         let place = Place { tenant: row.get(0), session: row.get(1), facility };
         self.sessions.put(name, place.clone());
         Ok(Some(place))
     }
 
-    /// The person's key, made if there is none.
-    pub(crate) async fn person(&self, client: &impl GenericClient, tenant: i64, user: &UserLoginId) -> Fallible<i64> {
+    /// The person's key, made if there is none; for itself, as what is remembered must not be rolled back.
+    pub(crate) async fn person(&self, client: &mut Object, tenant: i64, user: &UserLoginId) -> Fallible<i64> {
         let name = (tenant, user.clone());
         if let Some(key) = self.people.get(&name) {
             return Ok(key);
@@ -70,7 +94,9 @@ impl Keys {
         let sql = "INSERT INTO person (tenant_key, user_login_id) VALUES ($1, $2)
                    ON CONFLICT (tenant_key, user_login_id) DO UPDATE SET user_login_id = excluded.user_login_id
                    RETURNING person_key";
-        let key = client.query_one(sql, &[&tenant, &user.as_str()]).await?.get(0);
+        let work = Work::begin(client, &Whose::Tenants(vec![tenant]));
+        let key = work.query_one(sql, &[&tenant, &user.as_str()]).await?.get(0);
+        work.commit().await?;
         self.people.put(name, key);
         Ok(key)
     }
@@ -110,7 +136,11 @@ pub(crate) async fn tenant_key(client: &impl GenericClient, tenant: &TenantId) -
 /// The tenant's key; [`StoreError::Missing`] if there is no such tenant.
 pub(crate) async fn need_tenant(client: &impl GenericClient, tenant: &TenantId) -> Fallible<i64> {
     let key = tenant_key(client, tenant).await?;
-    Ok(key.ok_or_else(|| StoreError::Missing(format!("tenant \"{tenant}\"")))?)
+    Ok(key.ok_or_else(|| no_tenant(tenant))?)
+}
+
+fn no_tenant(tenant: &TenantId) -> StoreError {
+    StoreError::Missing(format!("tenant \"{tenant}\""))
 }
 
 #[derive(Debug)]

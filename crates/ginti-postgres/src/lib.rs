@@ -14,6 +14,7 @@ mod items;
 mod keys;
 mod people;
 mod schema;
+mod scope;
 mod sessions;
 mod sql;
 mod standing;
@@ -75,7 +76,10 @@ impl PostgresStore {
         let address = Address::parse(url)?;
         let keys = Arc::new(Keys::default());
         let pool = pool(&address, &keys, options.connections.get() + options.writers.get())?;
-        schema::migrate(&mut *get(&pool).await?).await?;
+        let mut client = get(&pool).await?;
+        schema::migrate(&mut client).await?;
+        schema::check_row_security(&**client).await?;
+        drop(client);
         let changes = Changes::listen(&address).await?;
         let importer = Importer::begin(&pool, &keys, &options);
         Ok(Self { pool, keys, importer, changes })

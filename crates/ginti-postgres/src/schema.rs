@@ -16,12 +16,15 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0004_people.sql"),
     include_str!("../migrations/0005_desk_rare_lines.sql"),
     include_str!("../migrations/0006_alerts.sql"),
+    include_str!("../migrations/0007_row_security.sql"),
 ];
 
 /// Brings the schema to the newest version; makes an epoch for a new database, and another one for a database that was put
 /// back from a copy.
 pub(crate) async fn migrate(client: &mut Client) -> Fallible<()> {
     let transaction = client.transaction().await?;
+    // Migrations are the house's, and take as long as there are rows.
+    transaction.batch_execute("SET LOCAL ginti.house = 'yes'; SET LOCAL statement_timeout = 0").await?;
     transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&MIGRATION_LOCK]).await?;
     let version = version_of(&transaction).await?;
     let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
@@ -36,6 +39,20 @@ pub(crate) async fn migrate(client: &mut Client) -> Fallible<()> {
     }
     note_place(&transaction).await?;
     transaction.commit().await?;
+    Ok(())
+}
+
+/// Says so if PostgreSQL holds nobody to row-level security here: it never does superusers.
+pub(crate) async fn check_row_security(client: &impl GenericClient) -> Fallible<()> {
+    let row = client.query_one("SELECT row_security_active('item'), current_user::text", &[]).await?;
+    if !row.get::<_, bool>(0) {
+        tracing::warn!(
+            "PostgreSQL does not hold the role \"{}\" to row-level security, because it is a superuser or may bypass it: only \
+             Ginti's own statements keep companies apart. Make an ordinary role that owns the database, and let ginti connect as that \
+             (docs/operating.md, \"PostgreSQL\").",
+            row.get::<_, &str>(1)
+        );
+    }
     Ok(())
 }
 

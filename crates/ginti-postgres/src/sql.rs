@@ -3,30 +3,34 @@
 use std::{any::Any, error::Error};
 
 use bytes::BytesMut;
-use deadpool_postgres::{Object, Transaction};
+use deadpool_postgres::Object;
 use ginti_store::{Job, Sql, SqlRow, StoreError, Value, async_trait};
 use tokio_postgres::{
     Row,
     types::{IsNull, ToSql, Type, to_sql_checked},
 };
 
-use crate::error::{Fallible, Fault, corrupt};
+use crate::{
+    error::{Fallible, Fault, corrupt},
+    keys::Keys,
+    scope::Work,
+};
 
 /// Times a job is tried that others get in the way of.
 const TRIES: u32 = 5;
 
 /// Does the job.
-pub(crate) async fn run(client: &mut Object, job: &dyn Job) -> Result<Box<dyn Any + Send>, StoreError> {
+pub(crate) async fn run(client: &mut Object, keys: &Keys, job: &dyn Job) -> Result<Box<dyn Any + Send>, StoreError> {
     let mut tries = 1;
     loop {
-        let transaction = client.transaction().await.map_err(Fault::from)?;
-        let mut sql = Statements { transaction: &transaction, is_in_conflict: false };
+        let work = keys.begin(client, job.scope()).await?;
+        let mut sql = Statements { work: &work, is_in_conflict: false };
         let result = job.run(&mut sql).await;
         let is_in_conflict = sql.is_in_conflict;
         match result {
             Ok(value) => {
                 if job.writes() {
-                    transaction.commit().await.map_err(Fault::from)?;
+                    work.commit().await?;
                 }
                 return Ok(value);
             }
@@ -37,7 +41,7 @@ pub(crate) async fn run(client: &mut Object, job: &dyn Job) -> Result<Box<dyn An
 }
 
 struct Statements<'a> {
-    transaction: &'a Transaction<'a>,
+    work: &'a Work<'a>,
     is_in_conflict: bool,
 }
 
@@ -51,27 +55,27 @@ impl Statements<'_> {
 #[async_trait]
 impl Sql for Statements<'_> {
     async fn query(&mut self, sql: &str, parameters: Vec<Value>) -> Result<Vec<SqlRow>, StoreError> {
-        let found = query(self.transaction, sql, &parameters).await;
+        let found = query(self.work, sql, &parameters).await;
         found.map_err(|fault| self.noted(fault))
     }
 
     async fn execute(&mut self, sql: &str, parameters: Vec<Value>) -> Result<u64, StoreError> {
-        let changed = execute(self.transaction, sql, &parameters).await;
+        let changed = execute(self.work, sql, &parameters).await;
         changed.map_err(|fault| self.noted(fault))
     }
 }
 
-async fn query(transaction: &Transaction<'_>, sql: &str, parameters: &[Value]) -> Fallible<Vec<SqlRow>> {
-    let statement = transaction.prepare_cached(&numbered(sql)).await?;
+async fn query(work: &Work<'_>, sql: &str, parameters: &[Value]) -> Fallible<Vec<SqlRow>> {
+    let statement = work.prepare_cached(&numbered(sql)).await?;
     let bound: Vec<_> = parameters.iter().map(Bound).collect();
-    let rows = transaction.query(&statement, &as_parameters(&bound)).await?;
+    let rows = work.query(&statement, &as_parameters(&bound)).await?;
     rows.iter().map(row).collect()
 }
 
-async fn execute(transaction: &Transaction<'_>, sql: &str, parameters: &[Value]) -> Fallible<u64> {
-    let statement = transaction.prepare_cached(&numbered(sql)).await?;
+async fn execute(work: &Work<'_>, sql: &str, parameters: &[Value]) -> Fallible<u64> {
+    let statement = work.prepare_cached(&numbered(sql)).await?;
     let bound: Vec<_> = parameters.iter().map(Bound).collect();
-    Ok(transaction.execute(&statement, &as_parameters(&bound)).await?)
+    Ok(work.execute(&statement, &as_parameters(&bound)).await?)
 }
 
 /// `?1` is `$1` here.

@@ -4,7 +4,7 @@ use std::{any::Any, sync::Arc};
 
 use ginti_store::{
     Access, AssignmentPage, Catalogue, DemoMark, DeviceReport, DeviceSeen, Facility, HistoryEntry, Import, Imported,
-    ItemPage, Job, Ledger, Login, NewRefreshToken, NewSession, NewUser, ProductPage, RefreshRotation, Reported,
+    ItemPage, Job, Ledger, Login, NewRefreshToken, NewSession, NewUser, ProductPage, RefreshRotation, Reported, Scope,
     SessionDevice, SessionEvent, SessionSummary, SessionUpdate, SessionUpdated, Store, StoreError, User, async_trait,
 };
 use ginti_types::{DeviceId, Epoch, ItemSeqId, SessionId, SessionStatus, TenantId, Timestamp, UserLoginId};
@@ -13,16 +13,25 @@ use tokio::sync::watch;
 use crate::{
     PostgresStore, catalogue,
     error::{Fallible, Fault, corrupt},
-    get, items, keys, people, schema, sessions, sql, standing, tokens,
+    get, items, people, schema, sessions, sql, standing, tokens,
 };
 
-/// Runs it in a transaction: all or nothing.
-macro_rules! in_transaction {
-    ($store:expr, $transaction:ident => $work:expr) => {{
+/// Asks in that scope.
+macro_rules! asked {
+    ($store:expr, $scope:expr, $work:ident => $asked:expr) => {{
         let mut client = get(&$store.pool).await?;
-        let $transaction = client.transaction().await.map_err(Fault::from)?;
-        let value = $work.await?;
-        $transaction.commit().await.map_err(Fault::from)?;
+        let $work = $store.keys.begin(&mut client, $scope).await?;
+        Ok($asked.await?)
+    }};
+}
+
+/// Does it in that scope: all or nothing.
+macro_rules! done {
+    ($store:expr, $scope:expr, $work:ident => $done:expr) => {{
+        let mut client = get(&$store.pool).await?;
+        let $work = $store.keys.begin(&mut client, $scope).await?;
+        let value = $done.await?;
+        $work.commit().await?;
         Ok(value)
     }};
 }
@@ -45,11 +54,11 @@ impl Store for PostgresStore {
     }
 
     async fn sessions(&self, access: &Access) -> Result<Vec<SessionSummary>, StoreError> {
-        Ok(sessions::sessions(&**get(&self.pool).await?, access).await?)
+        asked!(self, Scope::Tenant(&access.tenant), work => sessions::sessions(&**work, access))
     }
 
     async fn session(&self, access: &Access, session: &SessionId) -> Result<Option<SessionSummary>, StoreError> {
-        Ok(sessions::session(&**get(&self.pool).await?, access, session).await?)
+        asked!(self, Scope::Tenant(&access.tenant), work => sessions::session(&**work, access, session))
     }
 
     async fn update_session(
@@ -58,7 +67,7 @@ impl Store for PostgresStore {
         session: &SessionId,
         update: SessionUpdate,
     ) -> Result<SessionUpdated, StoreError> {
-        in_transaction!(self, transaction => standing::update_session(&*transaction, access, session, &update))
+        done!(self, Scope::Tenant(&access.tenant), work => standing::update_session(&**work, access, session, &update))
     }
 
     async fn session_devices(
@@ -66,7 +75,7 @@ impl Store for PostgresStore {
         access: &Access,
         session: &SessionId,
     ) -> Result<Option<Vec<SessionDevice>>, StoreError> {
-        in_transaction!(self, transaction => standing::session_devices(&*transaction, access, session))
+        asked!(self, Scope::Tenant(&access.tenant), work => standing::session_devices(&**work, access, session))
     }
 
     async fn session_events(
@@ -74,7 +83,7 @@ impl Store for PostgresStore {
         access: &Access,
         session: &SessionId,
     ) -> Result<Option<Vec<SessionEvent>>, StoreError> {
-        Ok(standing::session_events(&**get(&self.pool).await?, access, session).await?)
+        asked!(self, Scope::Tenant(&access.tenant), work => standing::session_events(&**work, access, session))
     }
 
     async fn items(
@@ -84,7 +93,7 @@ impl Store for PostgresStore {
         after: u64,
         limit: usize,
     ) -> Result<Option<ItemPage>, StoreError> {
-        Ok(items::items(&**get(&self.pool).await?, &self.keys, access, session, after, limit).await?)
+        asked!(self, Scope::Tenant(&access.tenant), work => items::items(&**work, &self.keys, access, session, after, limit))
     }
 
     async fn history(
@@ -93,7 +102,7 @@ impl Store for PostgresStore {
         session: &SessionId,
         item: &ItemSeqId,
     ) -> Result<Option<Vec<HistoryEntry>>, StoreError> {
-        Ok(items::history(&**get(&self.pool).await?, &self.keys, access, session, item).await?)
+        asked!(self, Scope::Tenant(&access.tenant), work => items::history(&**work, &self.keys, access, session, item))
     }
 
     async fn assignments(
@@ -103,31 +112,32 @@ impl Store for PostgresStore {
         after: &str,
         limit: usize,
     ) -> Result<Option<AssignmentPage>, StoreError> {
-        Ok(sessions::assignments(&**get(&self.pool).await?, access, session, after, limit).await?)
+        asked!(self, Scope::Tenant(&access.tenant), work => sessions::assignments(&**work, access, session, after, limit))
     }
 
     async fn products(&self, tenant: &TenantId, after: &str, limit: usize) -> Result<ProductPage, StoreError> {
-        Ok(catalogue::products(&**get(&self.pool).await?, tenant, after, limit).await?)
+        asked!(self, Scope::Tenant(tenant), work => catalogue::products(&**work, tenant, after, limit))
     }
 
     async fn put_products(&self, tenant: &TenantId, catalogue: Catalogue) -> Result<(), StoreError> {
-        in_transaction!(self, transaction => catalogue::put_products(&*transaction, tenant, &catalogue))
+        done!(self, Scope::Tenant(tenant), work => catalogue::put_products(&**work, tenant, &catalogue))
     }
 
     async fn put_tenant(&self, tenant: &TenantId, name: &str) -> Result<(), StoreError> {
-        Ok(catalogue::put_tenant(&**get(&self.pool).await?, tenant, name).await?)
+        // It may be a new one.
+        done!(self, Scope::House, work => catalogue::put_tenant(&**work, tenant, name))
     }
 
     async fn put_facility(&self, tenant: &TenantId, facility: &Facility) -> Result<(), StoreError> {
-        in_transaction!(self, transaction => catalogue::put_facility(&*transaction, tenant, facility))
+        done!(self, Scope::Tenant(tenant), work => catalogue::put_facility(&**work, tenant, facility))
     }
 
     async fn facilities(&self, tenant: &TenantId) -> Result<Vec<Facility>, StoreError> {
-        Ok(catalogue::facilities(&**get(&self.pool).await?, tenant).await?)
+        asked!(self, Scope::Tenant(tenant), work => catalogue::facilities(&**work, tenant))
     }
 
     async fn create_session(&self, tenant: &TenantId, session: NewSession) -> Result<(), StoreError> {
-        in_transaction!(self, transaction => sessions::create_session(&*transaction, tenant, &session))
+        done!(self, Scope::Tenant(tenant), work => sessions::create_session(&**work, tenant, &session))
     }
 
     async fn set_session_status(
@@ -136,24 +146,25 @@ impl Store for PostgresStore {
         session: &SessionId,
         status: SessionStatus,
     ) -> Result<bool, StoreError> {
-        Ok(sessions::set_session_status(&**get(&self.pool).await?, tenant, session, status).await?)
+        done!(self, Scope::Tenant(tenant), work => sessions::set_session_status(&**work, tenant, session, status))
     }
 
     async fn put_user(&self, tenant: &TenantId, user: NewUser) -> Result<(), StoreError> {
-        in_transaction!(self, transaction => people::put_user(&*transaction, tenant, &user))
+        done!(self, Scope::Tenant(tenant), work => people::put_user(&**work, tenant, &user))
     }
 
     async fn login(&self, user: &UserLoginId) -> Result<Option<Login>, StoreError> {
-        Ok(people::login(&**get(&self.pool).await?, user).await?)
+        // The name says whose they are.
+        asked!(self, Scope::House, work => people::login(&**work, user))
     }
 
     async fn user(&self, tenant: &TenantId, user: &UserLoginId) -> Result<Option<User>, StoreError> {
-        let login = people::login(&**get(&self.pool).await?, user).await?;
-        Ok(login.map(|login| login.user).filter(|user| user.tenant == *tenant))
+        let login: Result<_, StoreError> = asked!(self, Scope::Tenant(tenant), work => people::login(&**work, user));
+        Ok(login?.map(|login| login.user).filter(|user| user.tenant == *tenant))
     }
 
     async fn users(&self, tenant: &TenantId) -> Result<Vec<User>, StoreError> {
-        Ok(people::users(&**get(&self.pool).await?, tenant).await?)
+        asked!(self, Scope::Tenant(tenant), work => people::users(&**work, tenant))
     }
 
     async fn see_device(&self, tenant: &TenantId, seen: DeviceSeen) -> Result<(), StoreError> {
@@ -179,11 +190,11 @@ impl Store for PostgresStore {
     }
 
     async fn set_device_revoked(&self, tenant: &TenantId, device: &DeviceId, revoked: bool) -> Result<(), StoreError> {
-        in_transaction!(self, transaction => people::set_device_revoked(&*transaction, tenant, device, revoked))
+        done!(self, Scope::Tenant(tenant), work => people::set_device_revoked(&**work, tenant, device, revoked))
     }
 
     async fn add_refresh_token(&self, token: NewRefreshToken) -> Result<(), StoreError> {
-        in_transaction!(self, transaction => tokens::add(&*transaction, &token))
+        done!(self, Scope::Tenant(&token.tenant), work => tokens::add(&**work, &token))
     }
 
     async fn rotate_refresh_token(
@@ -193,11 +204,13 @@ impl Store for PostgresStore {
         now: Timestamp,
         grace_ms: i64,
     ) -> Result<RefreshRotation, StoreError> {
-        in_transaction!(self, transaction => tokens::rotate(&*transaction, presented, successor, now, grace_ms))
+        // The token says whose it is; and ended families of everybody's are tidied up.
+        done!(self, Scope::House, work => tokens::rotate(&**work, presented, successor, now, grace_ms))
     }
 
     async fn revoke_refresh_token(&self, presented: &[u8; 32]) -> Result<(), StoreError> {
-        Ok(tokens::revoke(&**get(&self.pool).await?, presented).await?)
+        // The token says whose it is.
+        done!(self, Scope::House, work => tokens::revoke(&**work, presented))
     }
 
     async fn secret(&self, name: &str, fresh: &[u8]) -> Result<Vec<u8>, StoreError> {
@@ -219,7 +232,7 @@ impl Store for PostgresStore {
 
     async fn work(&self, job: Arc<dyn Job>) -> Result<Box<dyn Any + Send>, StoreError> {
         let mut client = get(&self.pool).await?;
-        sql::run(&mut client, &*job).await
+        sql::run(&mut client, &self.keys, &*job).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
@@ -244,22 +257,22 @@ impl Store for PostgresStore {
 impl PostgresStore {
     async fn try_report_device(&self, access: &Access, report: &DeviceReport) -> Fallible<Reported> {
         let mut client = get(&self.pool).await?;
-        let tenant = keys::need_tenant(&**client, &access.tenant).await?;
-        let person = self.keys.person(&**client, tenant, &access.user).await?;
-        let transaction = client.transaction().await?;
-        let reported = standing::report_device(&*transaction, tenant, person, access, report).await?;
-        transaction.commit().await?;
+        let tenant = self.keys.need_tenant(&mut client, &access.tenant).await?;
+        let person = self.keys.person(&mut client, tenant, &access.user).await?;
+        let work = self.keys.begin(&mut client, Scope::Tenant(&access.tenant)).await?;
+        let reported = standing::report_device(&**work, tenant, person, access, report).await?;
+        work.commit().await?;
         Ok(reported)
     }
 
     async fn try_see_device(&self, tenant: &TenantId, seen: &DeviceSeen) -> Fallible<()> {
         let mut client = get(&self.pool).await?;
         // Made for itself: what is remembered must not be rolled back.
-        let tenant = keys::need_tenant(&**client, tenant).await?;
-        let person = self.keys.person(&**client, tenant, &seen.user).await?;
-        let transaction = client.transaction().await?;
-        people::see_device(&*transaction, tenant, person, seen).await?;
-        transaction.commit().await?;
+        let key = self.keys.need_tenant(&mut client, tenant).await?;
+        let person = self.keys.person(&mut client, key, &seen.user).await?;
+        let work = self.keys.begin(&mut client, Scope::Tenant(tenant)).await?;
+        people::see_device(&**work, key, person, seen).await?;
+        work.commit().await?;
         Ok(())
     }
 }

@@ -22,7 +22,7 @@ pub(crate) async fn add(client: &impl GenericClient, token: &NewRefreshToken) ->
     let tenant = need_tenant(client, &token.tenant).await?;
     let sql = "WITH family AS (
                    INSERT INTO refresh_family (tenant_key, user_login_id, expires) VALUES ($1, $2, $3) RETURNING family
-               ) INSERT INTO refresh_token (hash, family) SELECT $4, family FROM family";
+               ) INSERT INTO refresh_token (hash, family, of_tenant) SELECT $4, family, $1 FROM family";
     client.execute(sql, &[&tenant, &token.user.as_str(), &token.expires.unix_ms(), &&token.hash[..]]).await?;
     Ok(())
 }
@@ -53,7 +53,8 @@ pub(crate) async fn rotate(
     }
     let sql = "UPDATE refresh_token SET used = $2 WHERE hash = $1 AND used IS NULL";
     client.execute(sql, &[&&presented[..], &now.unix_ms()]).await?;
-    let sql = "INSERT INTO refresh_token (hash, family) VALUES ($1, $2)";
+    let sql = "INSERT INTO refresh_token (hash, family, of_tenant) SELECT $1, family, tenant_key FROM refresh_family
+               WHERE family = $2";
     client.execute(sql, &[&&successor[..], &family]).await?;
     Ok(RefreshRotation::Rotated {
         tenant: TenantId::new(row.get::<_, String>(3)).map_err(corrupt)?,

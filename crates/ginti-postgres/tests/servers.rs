@@ -1,6 +1,7 @@
 //! Several servers over one database, and a database that goes away, comes back, or turns out to be another one.
 
 use std::{
+    num::NonZeroUsize,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -105,7 +106,8 @@ async fn a_copy_is_another_history() {
     let again = open(&cluster.url("shop")).await.unwrap();
     assert_eq!(again.ledger().await.unwrap(), before, "the same place, the same history");
     again.close().await.unwrap();
-    execute(&cluster.url("postgres"), "CREATE DATABASE put_back TEMPLATE shop").await.unwrap();
+    let copy = "CREATE DATABASE put_back TEMPLATE shop OWNER ginti";
+    execute(&cluster.superuser_url("postgres"), copy).await.unwrap();
     let copy = open(&cluster.url("put_back")).await.unwrap();
     let after = copy.ledger().await.unwrap();
     assert_eq!(after.ledger_seq, before.ledger_seq);
@@ -131,6 +133,38 @@ async fn a_database_that_died_is_taken_up_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn batches_of_several_companies_share_a_transaction_and_stay_each_its_own() {
+    let database = Database::new().await.unwrap();
+    let options = Options { writers: NonZeroUsize::MIN, ..Options::default() };
+    let store = PostgresStore::connect(&database.url, options).await.unwrap();
+    let companies = ["acme", "rival"].map(|id| TenantId::new(id).unwrap());
+    for company in &companies {
+        plan_of(&store, company.clone()).await;
+    }
+    let imports = (1..=16_u8).map(|number| {
+        let tenant = companies[usize::from(number % 2)].clone();
+        let device_id = DeviceId::new(format!("d{number}")).unwrap();
+        store.import(Import { access: Access { tenant, ..access() }, device_id, ..batch(number) })
+    });
+    for imported in futures_util::future::join_all(imports).await {
+        assert!(matches!(imported, Ok(Imported::Stored(_))), "{imported:?}");
+    }
+    let (client, connection) = tokio_postgres::connect(&database.superuser_url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let sql = "SELECT count(*), count(DISTINCT arrival.xmin::text), count(*) FILTER (WHERE of_tenant = tenant_key)
+               FROM arrival JOIN session USING (session_key)";
+    let row = client.query_one(sql, &[]).await.unwrap();
+    let (records, transactions, own): (i64, i64, i64) = (row.get(0), row.get(1), row.get(2));
+    assert_eq!((records, own), (16, 16));
+    assert!(transactions < 16, "nothing was taken together");
+    for (company, rows) in companies.iter().zip([2, 2]) {
+        let access = Access { tenant: company.clone(), ..access() };
+        let page = store.items(&access, &SessionId::new("S1").unwrap(), 0, 100).await.unwrap().unwrap();
+        assert_eq!(page.items.len(), rows, "{company}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_foreign_or_newer_database_is_refused() {
     let foreign = Database::new().await.unwrap();
     execute(&foreign.url, "CREATE TABLE meta (name text PRIMARY KEY, value text NOT NULL)").await.unwrap();
@@ -149,6 +183,7 @@ async fn counts_travel_encrypted_and_certificates_are_checked() {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut cluster = Cluster::start("").unwrap();
+    cluster.create("shop").await.unwrap();
     let certificate = cluster.write("server.crt", &made.cert.pem()).unwrap().display().to_string();
     let key = cluster.write("server.key", &made.signing_key.serialize_pem()).unwrap().display().to_string();
     cluster.kill().unwrap();
@@ -156,7 +191,7 @@ async fn counts_travel_encrypted_and_certificates_are_checked() {
         "-c listen_addresses=localhost -c port={port} -c ssl=on -c ssl_cert_file={certificate} -c ssl_key_file={key}"
     ));
     cluster.start_again().unwrap();
-    let url = format!("postgres://ginti@localhost:{port}/postgres?sslmode=require");
+    let url = format!("postgres://ginti@localhost:{port}/shop?sslmode=require");
     let error = open(&url).await.err().unwrap().to_string();
     assert!(error.to_lowercase().contains("certificate"), "nobody vouches for it: {error}");
     let store = PostgresStore::connect(&format!("{url}&sslrootcert={certificate}"), Options::default()).await.unwrap();
@@ -169,8 +204,11 @@ fn access() -> Access {
 }
 
 async fn plan(store: &dyn Store) {
-    let tenant = access().tenant;
-    store.put_tenant(&tenant, "Acme").await.unwrap();
+    plan_of(store, access().tenant).await;
+}
+
+async fn plan_of(store: &dyn Store, tenant: TenantId) {
+    store.put_tenant(&tenant, "A company").await.unwrap();
     let facility = FacilityId::new("F1").unwrap();
     store.put_facility(&tenant, &Facility { id: facility.clone(), name: "Shop".to_owned() }).await.unwrap();
     let session = Session {

@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0004_people.sql"),
     include_str!("../migrations/0005_desk_rare_lines.sql"),
     include_str!("../migrations/0006_alerts.sql"),
+    include_str!("../migrations/0007_ledger.sql"),
 ];
 /// The version of the first schema. Lower ones were tried out before any release, with other tables.
 const FIRST: u32 = 2;

@@ -27,7 +27,7 @@ pub use model::{
 };
 
 pub use record::Record;
-pub use sql::{Job, Sql, SqlRow, Value, unexpected};
+pub use sql::{Job, Scope, Sql, SqlRow, Value, unexpected};
 pub use standing::{
     DeviceReport, DeviceRows, DeviceStanding, Reported, Said, SessionDevice, SessionEvent, SessionUpdate,
     SessionUpdated, Statement, left_behind, may_move,

@@ -5,6 +5,8 @@
 
 use std::any::Any;
 
+use ginti_types::TenantId;
+
 use crate::{StoreError, async_trait};
 
 /// A parameter, or a column of a row.
@@ -109,9 +111,21 @@ pub trait Sql: Send {
     async fn execute(&mut self, sql: &str, parameters: Vec<Value>) -> Result<u64, StoreError>;
 }
 
+/// Whose rows statements may see and write. A database that can hold statements to it does so, whatever they say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope<'a> {
+    /// This tenant's alone.
+    Tenant(&'a TenantId),
+    /// Everybody's: what the house does before it knows a tenant (somebody signs in, a token is shown), or for all of them (it
+    /// delivers, looks for alerts, tidies up). Whoever writes this says why.
+    House,
+}
+
 /// Statements that belong together.
 #[async_trait]
 pub trait Job: Send + Sync {
+    /// Whose rows it is about.
+    fn scope(&self) -> Scope<'_>;
     /// Whether it changes anything.
     fn writes(&self) -> bool;
     /// Rows it changes, about.

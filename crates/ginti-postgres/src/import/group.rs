@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use deadpool_postgres::{Object, Transaction};
+use deadpool_postgres::Object;
 use futures_util::future::try_join_all;
 use ginti_store::{Import, Imported, all_applied};
 use ginti_types::{Epoch, Receipt, ReceiptItem, Revision, SessionStatus, Timestamp, UserLoginId};
@@ -16,6 +16,7 @@ use crate::{
     changes::CHANNEL,
     error::{Fallible, corrupt},
     keys::{Keys, Place},
+    scope::{Whose, Work},
 };
 
 /// A batch that is being taken.
@@ -58,25 +59,28 @@ pub(super) async fn import(client: &mut Object, keys: &Keys, imports: &[&Import]
     let mut members = Vec::with_capacity(imports.len());
     // Keys never change, so they are made before, for themselves: remembered ones must not be rolled back.
     for (at, import) in imports.iter().copied().enumerate() {
-        let place = keys.place(&***client, &import.access.tenant, &import.session_id).await?;
+        let place = keys.place(client, &import.access.tenant, &import.session_id).await?;
         let allowed = |place: &Place| import.access.facilities.as_ref().is_none_or(|all| all.contains(&place.facility));
         let Some(place) = place.filter(allowed) else {
             answers[at] = Some(Imported::SessionNotAllowed);
             continue;
         };
-        let sender = keys.person(&***client, place.tenant, &import.access.user).await?;
+        let sender = keys.person(client, place.tenant, &import.access.user).await?;
         let people = HashMap::from([(import.access.user.clone(), sender)]);
         members.push(Member { at, import, place, sender, device: Device::default(), takes_counts: false, people });
     }
-    let transaction = client.transaction().await?;
-    let epoch = see_devices(&transaction, &mut members).await?;
-    answer_known(&transaction, &mut members, &epoch, &mut answers).await?;
+    let mut tenants: Vec<_> = members.iter().map(|member| member.place.tenant).collect();
+    tenants.sort_unstable();
+    tenants.dedup();
+    let work = Work::begin(client, &Whose::Tenants(tenants));
+    let epoch = see_devices(&work, &mut members).await?;
+    answer_known(&work, &mut members, &epoch, &mut answers).await?;
     if !members.is_empty() {
-        note_people(&transaction, keys, &mut members).await?;
+        note_people(&work, keys, &mut members).await?;
         let lines = Lines::of(&members);
-        lock_sessions(&transaction, &mut members, &lines).await?;
-        let taken = rows::take(&transaction, &members, lines).await?;
-        let numbers = append(&transaction, &members, &taken).await?;
+        lock_sessions(&work, &mut members, &lines).await?;
+        let taken = rows::take(&work, &members, lines).await?;
+        let numbers = append(&work, &members, &taken).await?;
         for ((member, taken), ledger_seq) in members.iter().zip(taken).zip(numbers) {
             let receipt = Receipt {
                 batch_id: member.import.batch_id,
@@ -88,7 +92,7 @@ pub(super) async fn import(client: &mut Object, keys: &Keys, imports: &[&Import]
             answers[member.at] = Some(Imported::Stored(receipt));
         }
     }
-    transaction.commit().await?;
+    work.commit().await?;
     for member in &members {
         keys.note_together(member.device.key, member.sender);
     }
@@ -96,7 +100,7 @@ pub(super) async fn import(client: &mut Object, keys: &Keys, imports: &[&Import]
 }
 
 /// Locks the devices, adding those that are new; returns the database's epoch.
-async fn see_devices(transaction: &Transaction<'_>, members: &mut [Member<'_>]) -> Fallible<Epoch> {
+async fn see_devices(work: &Work<'_>, members: &mut [Member<'_>]) -> Fallible<Epoch> {
     let sql = "INSERT INTO device (tenant_key, device_id, first_seen, last_seen)
                SELECT tenant_key, device_id, seen, seen
                FROM UNNEST($1::bigint[], $2::text[], $3::bigint[]) AS given (tenant_key, device_id, seen)
@@ -108,13 +112,10 @@ async fn see_devices(transaction: &Transaction<'_>, members: &mut [Member<'_>]) 
     let tenants: Vec<_> = members.iter().map(|member| member.place.tenant).collect();
     let devices: Vec<_> = members.iter().map(|member| member.import.device_id.as_str()).collect();
     let seen: Vec<_> = members.iter().map(|member| member.import.now.unix_ms()).collect();
-    let (statement, epoch) = tokio::try_join!(
-        transaction.prepare_cached(sql),
-        transaction.prepare_cached("SELECT value FROM meta WHERE name = 'epoch'")
-    )?;
+    let (statement, epoch) =
+        tokio::try_join!(work.prepare_cached(sql), work.prepare_cached("SELECT value FROM meta WHERE name = 'epoch'"))?;
     let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 3] = [&tenants, &devices, &seen];
-    let (rows, epoch) =
-        tokio::try_join!(transaction.query(&statement, &parameters), transaction.query_one(&epoch, &[]))?;
+    let (rows, epoch) = tokio::try_join!(work.query(&statement, &parameters), work.query_one(&epoch, &[]))?;
     let mut found = HashMap::with_capacity(rows.len());
     for row in &rows {
         let believed_to: Option<i64> = row.get(4);
@@ -136,7 +137,7 @@ async fn see_devices(transaction: &Transaction<'_>, members: &mut [Member<'_>]) 
 
 /// Answers those that are revoked, or remembered, and lets the others go on.
 async fn answer_known(
-    transaction: &Transaction<'_>,
+    work: &Work<'_>,
     members: &mut Vec<Member<'_>>,
     epoch: &Epoch,
     answers: &mut [Option<Imported>],
@@ -146,8 +147,8 @@ async fn answer_known(
                    ON receipt.tenant_key = given.tenant_key AND receipt.batch_id = given.batch_id";
     let tenants: Vec<_> = members.iter().map(|member| member.place.tenant).collect();
     let batches: Vec<&[u8]> = members.iter().map(|member| &member.import.batch_id.as_bytes()[..]).collect();
-    let statement = transaction.prepare_cached(sql).await?;
-    let rows = transaction.query(&statement, &[&tenants, &batches]).await?;
+    let statement = work.prepare_cached(sql).await?;
+    let rows = work.query(&statement, &[&tenants, &batches]).await?;
     let mut known: HashMap<(i64, &[u8]), _> = HashMap::new();
     for row in &rows {
         known.insert((row.get(0), row.get(1)), row);
@@ -189,18 +190,16 @@ fn replayed(import: &Import, epoch: &Epoch, row: &tokio_postgres::Row) -> Fallib
 }
 
 /// Notes who sends from which device, and learns who else has signed in there, where counts are by others.
-async fn note_people(transaction: &Transaction<'_>, keys: &Keys, members: &mut [Member<'_>]) -> Fallible<()> {
-    let new: Vec<_> = members
-        .iter()
-        .map(|member| (member.device.key, member.sender))
-        .filter(|(device, sender)| !keys.are_together(*device, *sender))
-        .collect();
+async fn note_people(work: &Work<'_>, keys: &Keys, members: &mut [Member<'_>]) -> Fallible<()> {
+    let new: Vec<_> = members.iter().filter(|new| !keys.are_together(new.device.key, new.sender)).collect();
     if !new.is_empty() {
-        let (devices, people): (Vec<_>, Vec<_>) = new.into_iter().unzip();
-        let sql = "INSERT INTO device_person (device_key, person_key)
-                   SELECT * FROM UNNEST($1::bigint[], $2::bigint[]) ON CONFLICT DO NOTHING";
-        let statement = transaction.prepare_cached(sql).await?;
-        transaction.execute(&statement, &[&devices, &people]).await?;
+        let of = |value: fn(&Member<'_>) -> i64| new.iter().map(|member| value(member)).collect::<Vec<_>>();
+        let (devices, people) = (of(|member| member.device.key), of(|member| member.sender));
+        let tenants = of(|member| member.place.tenant);
+        let sql = "INSERT INTO device_person (device_key, person_key, of_tenant)
+                   SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[]) ON CONFLICT DO NOTHING";
+        let statement = work.prepare_cached(sql).await?;
+        work.execute(&statement, &[&devices, &people, &tenants]).await?;
     }
     let names_others =
         |member: &Member<'_>| rows::counters(member.import).any(|user| *user != member.import.access.user);
@@ -211,8 +210,8 @@ async fn note_people(transaction: &Transaction<'_>, keys: &Keys, members: &mut [
     }
     let sql = "SELECT device_key, user_login_id, person_key FROM device_person JOIN person USING (person_key)
                WHERE device_key = ANY($1)";
-    let statement = transaction.prepare_cached(sql).await?;
-    for row in transaction.query(&statement, &[&devices]).await? {
+    let statement = work.prepare_cached(sql).await?;
+    for row in work.query(&statement, &[&devices]).await? {
         let user = UserLoginId::new(row.get::<_, String>(1)).map_err(corrupt)?;
         let device: i64 = row.get(0);
         for member in members.iter_mut().filter(|member| member.device.key == device) {
@@ -223,19 +222,19 @@ async fn note_people(transaction: &Transaction<'_>, keys: &Keys, members: &mut [
 }
 
 /// Locks the sessions, so that their status stays what it is until the commit, and notes whether they take counts.
-async fn lock_sessions(transaction: &Transaction<'_>, members: &mut [Member<'_>], lines: &Lines<'_>) -> Fallible<()> {
+async fn lock_sessions(work: &Work<'_>, members: &mut [Member<'_>], lines: &Lines<'_>) -> Fallible<()> {
     let mut sessions: BTreeMap<i64, bool> = BTreeMap::new();
     for (number, member) in members.iter().enumerate() {
         *sessions.entry(member.place.session).or_default() |= lines.need_the_session_alone(number);
     }
     let (shared, alone) = tokio::try_join!(
-        transaction.prepare_cached("SELECT status FROM session WHERE session_key = $1 FOR SHARE"),
-        transaction.prepare_cached("SELECT status FROM session WHERE session_key = $1 FOR NO KEY UPDATE")
+        work.prepare_cached("SELECT status FROM session WHERE session_key = $1 FOR SHARE"),
+        work.prepare_cached("SELECT status FROM session WHERE session_key = $1 FOR NO KEY UPDATE")
     )?;
     // Sent one after the other without waiting, and done in that order.
     let locked = try_join_all(sessions.iter().map(|(session, is_alone)| {
         let statement = if *is_alone { &alone } else { &shared };
-        async move { transaction.query_one(statement, &[session]).await }
+        async move { work.query_one(statement, &[session]).await }
     }))
     .await?;
     for (session, row) in sessions.keys().zip(locked) {
@@ -250,7 +249,7 @@ async fn lock_sessions(transaction: &Transaction<'_>, members: &mut [Member<'_>]
 
 /// Appends to the ledger, remembers the receipts and tells whoever listens; the ledger's length after each batch. Last of all:
 /// from here to the commit no other transaction gets past.
-async fn append(transaction: &Transaction<'_>, members: &[Member<'_>], taken: &[Taken]) -> Fallible<Vec<u64>> {
+async fn append(work: &Work<'_>, members: &[Member<'_>], taken: &[Taken]) -> Fallible<Vec<u64>> {
     let sql = "
         WITH grown AS (
             UPDATE ledger SET last_seq = last_seq + $1::bigint RETURNING last_seq, last_seq - $1 AS base
@@ -261,8 +260,9 @@ async fn append(transaction: &Transaction<'_>, members: &[Member<'_>], taken: &[
                 oldest, newest, entries)
         ), arrived AS (
             INSERT INTO arrival (last_seq, session_key, device_key, received_at, sent_by, batch_id, count, oldest, newest,
-                entries)
-            SELECT base + upto, session_key, device_key, received_at, sent_by, batch_id, count, oldest, newest, entries
+                entries, of_tenant)
+            SELECT base + upto, session_key, device_key, received_at, sent_by, batch_id, count, oldest, newest, entries,
+                tenant_key
             FROM grown, batch WHERE count > 0
         ), remembered AS (
             INSERT INTO receipt (tenant_key, batch_id, digest, ledger_seq, server_time, items)
@@ -289,8 +289,8 @@ async fn append(transaction: &Transaction<'_>, members: &[Member<'_>], taken: &[
     let items = members.iter().zip(taken).map(|(member, taken)| rows::remembered(member.import, taken));
     let items = items.collect::<Fallible<Vec<_>>>()?;
     let entries: Vec<&[u8]> = taken.iter().map(|batch| &batch.entries[..]).collect();
-    let statement = transaction.prepare_cached(sql).await?;
-    let row = transaction
+    let statement = work.prepare_cached(sql).await?;
+    let row = work
         .query_one(
             &statement,
             &[

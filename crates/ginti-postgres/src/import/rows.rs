@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use deadpool_postgres::Transaction;
 use ginti_store::{
     Arrived, Candidate, Decision, Entry, Import, ImportItem, Refusal, answer, entries, is_all_applied, outcome_number,
     refused, settle_repeated_rows,
@@ -14,6 +13,7 @@ use super::group::{Member, Taken};
 use crate::{
     error::{Fallible, corrupt},
     items::stamp,
+    scope::Work,
 };
 
 /// A row: session and row id.
@@ -96,16 +96,10 @@ impl<'a> Lines<'a> {
 }
 
 /// Decides on every line, and writes the rows that change.
-pub(super) async fn take(
-    transaction: &Transaction<'_>,
-    members: &[Member<'_>],
-    lines: Lines<'_>,
-) -> Fallible<Vec<Taken>> {
-    let held = hold_newer(transaction, members, &lines).await?;
-    let (rows, records) = tokio::try_join!(
-        Rows::load(transaction, members, &lines, &held),
-        load_records(transaction, members, &lines, &held)
-    )?;
+pub(super) async fn take(work: &Work<'_>, members: &[Member<'_>], lines: Lines<'_>) -> Fallible<Vec<Taken>> {
+    let held = hold_newer(work, members, &lines).await?;
+    let (rows, records) =
+        tokio::try_join!(Rows::load(work, members, &lines, &held), load_records(work, members, &lines, &held))?;
     let mut rows = rows;
     let mut taken = Vec::with_capacity(members.len());
     for (number, (member, lines)) in members.iter().zip(lines.of_members).enumerate() {
@@ -127,7 +121,7 @@ pub(super) async fn take(
         settle_repeated_rows(&mut batch.items);
         taken.push(batch);
     }
-    rows.store(transaction).await?;
+    rows.store(work).await?;
     Ok(taken)
 }
 
@@ -148,7 +142,7 @@ impl HeldNow {
 }
 
 /// Lets plain counts hold where they are newer than what does. A row that is not written is locked all the same.
-async fn hold_newer(transaction: &Transaction<'_>, members: &[Member<'_>], lines: &Lines<'_>) -> Fallible<HeldNow> {
+async fn hold_newer(work: &Work<'_>, members: &[Member<'_>], lines: &Lines<'_>) -> Fallible<HeldNow> {
     let mut plain = Vec::new();
     for (member, lines) in members.iter().zip(&lines.of_members) {
         for line in lines {
@@ -157,7 +151,7 @@ async fn hold_newer(transaction: &Transaction<'_>, members: &[Member<'_>], lines
                 continue;
             }
             let revision = i64::try_from(entry.revision).map_err(corrupt)?;
-            plain.push((member.place.session, entry.item, revision, member.device.key));
+            plain.push((member.place.session, entry.item, revision, member.device.key, member.place.tenant));
         }
     }
     if plain.is_empty() {
@@ -165,8 +159,8 @@ async fn hold_newer(transaction: &Transaction<'_>, members: &[Member<'_>], lines
     }
     // In the rows' order, so that two transactions never wait for each other.
     plain.sort_unstable();
-    let sql = "INSERT INTO item (session_key, item_seq, revision, device_key)
-               SELECT * FROM UNNEST($1::bigint[], $2::text[], $3::bigint[], $4::bigint[])
+    let sql = "INSERT INTO item (session_key, item_seq, revision, device_key, of_tenant)
+               SELECT * FROM UNNEST($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[])
                ON CONFLICT (session_key, item_seq) DO UPDATE
                    SET revision = excluded.revision, device_key = excluded.device_key
                    WHERE excluded.revision > item.revision";
@@ -174,8 +168,10 @@ async fn hold_newer(transaction: &Transaction<'_>, members: &[Member<'_>], lines
     let items: Vec<_> = plain.iter().map(|row| row.1).collect();
     let revisions: Vec<_> = plain.iter().map(|row| row.2).collect();
     let devices: Vec<_> = plain.iter().map(|row| row.3).collect();
-    let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 4] = [&sessions, &items, &revisions, &devices];
-    let written = transaction.execute(&transaction.prepare_cached(sql).await?, &parameters).await?;
+    let tenants: Vec<_> = plain.iter().map(|row| row.4).collect();
+    let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
+        [&sessions, &items, &revisions, &devices, &tenants];
+    let written = work.execute(&work.prepare_cached(sql).await?, &parameters).await?;
     if usize::try_from(written) == Ok(plain.len()) {
         return Ok(HeldNow::All);
     }
@@ -183,7 +179,7 @@ async fn hold_newer(transaction: &Transaction<'_>, members: &[Member<'_>], lines
     let sql = "SELECT item.session_key, item.item_seq
                FROM UNNEST($1::bigint[], $2::text[], $3::bigint[], $4::bigint[]) AS given (session_key, item_seq, revision, device_key)
                JOIN item USING (session_key, item_seq, revision, device_key)";
-    let rows = transaction.query(&transaction.prepare_cached(sql).await?, &parameters).await?;
+    let rows = work.query(&work.prepare_cached(sql).await?, &parameters[..4]).await?;
     Ok(HeldNow::In(rows.iter().map(|row| (row.get(0), row.get(1))).collect()))
 }
 
@@ -308,7 +304,7 @@ impl Taken {
 
 /// Records of the members' devices that may hold those of their stamps that are not new.
 async fn load_records(
-    transaction: &Transaction<'_>,
+    work: &Work<'_>,
     members: &[Member<'_>],
     lines: &Lines<'_>,
     held: &HeldNow,
@@ -325,10 +321,9 @@ async fn load_records(
         }
         let sql = "SELECT last_seq, count, received_at, sent_by, entries FROM arrival
                    WHERE session_key = $1 AND device_key = $2 AND newest >= $3 AND oldest <= $4 ORDER BY newest";
-        let statement = transaction.prepare_cached(sql).await?;
+        let statement = work.prepare_cached(sql).await?;
         let (oldest, newest) = (i64::try_from(oldest).map_err(corrupt)?, i64::try_from(newest).map_err(corrupt)?);
-        for row in transaction.query(&statement, &[&member.place.session, &member.device.key, &oldest, &newest]).await?
-        {
+        for row in work.query(&statement, &[&member.place.session, &member.device.key, &oldest, &newest]).await? {
             let (last_seq, count): (i64, i64) = (row.get(0), row.get(1));
             records[number].push(Record {
                 first_seq: u64::try_from(last_seq + 1 - count).map_err(corrupt)?,
@@ -359,17 +354,12 @@ impl<'a> Lines<'a> {
 /// What holds in the rows that are not plain.
 struct Rows {
     held: HashMap<Row, Stamp>,
-    /// Rows to write: revision and device.
-    changed: BTreeMap<Row, (i64, i64)>,
+    /// Rows to write: revision, device and tenant.
+    changed: BTreeMap<Row, (i64, i64, i64)>,
 }
 
 impl Rows {
-    async fn load(
-        transaction: &Transaction<'_>,
-        members: &[Member<'_>],
-        lines: &Lines<'_>,
-        held: &HeldNow,
-    ) -> Fallible<Self> {
+    async fn load(work: &Work<'_>, members: &[Member<'_>], lines: &Lines<'_>, held: &HeldNow) -> Fallible<Self> {
         let mut asked = HashSet::new();
         for (number, member) in members.iter().enumerate() {
             for line in lines.undecided(number, member, held) {
@@ -389,8 +379,8 @@ impl Rows {
                    FROM UNNEST($1::bigint[], $2::text[]) AS asked (session_key, item_seq)
                    JOIN item ON item.session_key = asked.session_key AND item.item_seq = asked.item_seq
                    JOIN device USING (device_key)";
-        let statement = transaction.prepare_cached(sql).await?;
-        for row in transaction.query(&statement, &[&sessions, &items]).await? {
+        let statement = work.prepare_cached(sql).await?;
+        for row in work.query(&statement, &[&sessions, &items]).await? {
             rows.held.insert((row.get(0), row.get(1)), stamp(row.get(2), row.get(3))?);
         }
         Ok(rows)
@@ -406,25 +396,26 @@ impl Rows {
         let row = (member.place.session, item.to_owned());
         let revision = i64::try_from(stamp.revision.get()).map_err(corrupt)?;
         self.held.insert(row.clone(), stamp.clone());
-        self.changed.insert(row, (revision, member.device.key));
+        self.changed.insert(row, (revision, member.device.key, member.place.tenant));
         Ok(())
     }
 
     /// Writes what has changed. Nobody else can have: the row is locked, or its session.
-    async fn store(self, transaction: &Transaction<'_>) -> Fallible<()> {
+    async fn store(self, work: &Work<'_>) -> Fallible<()> {
         if self.changed.is_empty() {
             return Ok(());
         }
-        let sql = "INSERT INTO item (session_key, item_seq, revision, device_key)
-                   SELECT * FROM UNNEST($1::bigint[], $2::text[], $3::bigint[], $4::bigint[])
+        let sql = "INSERT INTO item (session_key, item_seq, revision, device_key, of_tenant)
+                   SELECT * FROM UNNEST($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[])
                    ON CONFLICT (session_key, item_seq) DO UPDATE
                        SET revision = excluded.revision, device_key = excluded.device_key";
         let sessions: Vec<_> = self.changed.keys().map(|row| row.0).collect();
         let items: Vec<_> = self.changed.keys().map(|row| row.1.as_str()).collect();
         let revisions: Vec<_> = self.changed.values().map(|value| value.0).collect();
         let devices: Vec<_> = self.changed.values().map(|value| value.1).collect();
-        let statement = transaction.prepare_cached(sql).await?;
-        transaction.execute(&statement, &[&sessions, &items, &revisions, &devices]).await?;
+        let tenants: Vec<_> = self.changed.values().map(|value| value.2).collect();
+        let statement = work.prepare_cached(sql).await?;
+        work.execute(&statement, &[&sessions, &items, &revisions, &devices, &tenants]).await?;
         Ok(())
     }
 }

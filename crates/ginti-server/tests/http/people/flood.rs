@@ -4,7 +4,7 @@ use std::{any::Any, sync::Arc, time::Duration};
 
 use ginti_cluster::Database;
 use ginti_postgres::PostgresStore;
-use ginti_store::{Job, Sql, StoreError, async_trait};
+use ginti_store::{Job, Scope, Sql, StoreError, async_trait};
 use serde_json::json;
 
 use crate::support::{World, batch, count};
@@ -13,6 +13,10 @@ struct Receipts;
 
 #[async_trait]
 impl Job for Receipts {
+    fn scope(&self) -> Scope<'_> {
+        Scope::House
+    }
+
     fn writes(&self) -> bool {
         false
     }
