@@ -74,8 +74,8 @@ pub(crate) async fn revoke(client: &impl GenericClient, presented: &[u8; 32]) ->
 /// Notes that the device, by its key, holds the family of that token.
 pub(crate) async fn tie_family(client: &impl GenericClient, token: &[u8; 32], device: i64) -> Fallible<()> {
     let sql = format!(
-        "INSERT INTO refresh_token (hash, family)
-         SELECT {TIE}, family FROM refresh_family
+        "INSERT INTO refresh_token (hash, family, of_tenant)
+         SELECT {TIE}, family, tenant_key FROM refresh_family
          WHERE family = (SELECT family FROM refresh_token WHERE hash = $2) ON CONFLICT DO NOTHING"
     );
     client.execute(&sql, &[&device, &&token[..]]).await?;
