@@ -88,6 +88,9 @@ fn all(workspace: &Workspace, fast: bool, steps: &mut Steps) -> Result<()> {
             })
         })?;
     }
+    if !fast {
+        steps.run("monkey", || e2e::monkeys(workspace))?;
+    }
     steps.run("torture", || torture::check(workspace))?;
     steps.run("simulator", || simulator.finish())?;
     steps.remark = format!("test result: ok. {counted} passed");

@@ -12,7 +12,7 @@ use crate::{debian, tools};
 const GECKODRIVER: &str = "0.37.1";
 
 /// What the engines other than Chromium run: the tests about counts that must arrive.
-const ABOUT_COUNTS: &[&str] = &["engines", "courier", "triggers", "counting"];
+const ABOUT_COUNTS: &[&str] = &["engines", "courier", "triggers", "counting", "app"];
 
 /// Of these, what they run within `cargo xtask test`: what each engine does in its own way. The rest is decided by code that
 /// is the same in all of them.
@@ -34,6 +34,9 @@ pub(crate) enum Engine {
 }
 
 impl Engine {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Chromium, Self::Firefox, Self::Webkit];
+
     /// Those that `cargo xtask test` runs beside Chromium.
     pub(crate) const OTHERS: [Self; 2] = [Self::Firefox, Self::Webkit];
 
