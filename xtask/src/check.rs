@@ -87,8 +87,6 @@ fn all(workspace: &Workspace, fast: bool, steps: &mut Steps) -> Result<()> {
                 })
             })
         })?;
-    }
-    if !fast {
         steps.run("monkey", || e2e::monkeys(workspace))?;
     }
     steps.run("torture", || torture::check(workspace))?;
