@@ -368,11 +368,12 @@ impl Hands {
     /// Tells the browser, in every tab: where it is a matter of the page, each has to be told.
     async fn tell(&mut self, is_online: bool) -> Result<()> {
         self.is_told = !is_online;
-        for tab in (0..self.tabs.len()).rev() {
+        let front = self.here;
+        for tab in 0..self.tabs.len() {
             self.switch(tab).await?;
             self.device.emulate_network(is_online).await?;
         }
-        Ok(())
+        self.switch(front).await
     }
 
     /// The weather is fair and every page has been told that the network is back.
@@ -526,18 +527,19 @@ impl Hands {
         .await
     }
 
+    /// Looking and pressing are one: what moves in between would have something else pressed.
     async fn tap_if_possible(&self, selector: &str) -> Result<bool> {
-        for element in self.device.browser().driver().find_all(By::Css(selector)).await? {
-            if !element.is_displayed().await.unwrap_or(false) && element.scroll_into_view().await.is_err() {
-                continue;
-            }
-            let is_usable =
-                element.is_displayed().await.unwrap_or(false) && element.is_enabled().await.unwrap_or(false);
-            if is_usable && element.click().await.is_ok() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let script = "for (const element of document.querySelectorAll(args[0])) {
+               if (element.disabled) continue;
+               element.scrollIntoView({ block: 'nearest' });
+               const { left, top, width, height } = element.getBoundingClientRect();
+               const onTop = width > 0 && document.elementFromPoint(left + width / 2, top + height / 2);
+               if (!onTop || !element.contains(onTop)) continue;
+               element.click();
+               return true;
+             }
+             return false;";
+        Ok(self.device.browser().run(script, vec![json!(selector)]).await? == json!(true))
     }
 
     async fn write_if_possible(&self, test_id: &str, text: &str) -> Result<bool> {
