@@ -11,7 +11,7 @@ use crate::{debian, tools};
 /// geckodriver speaks to one range of Firefox versions; this one to Debian's.
 const GECKODRIVER: &str = "0.37.1";
 
-/// What the engines other than Chromium run: the tests about counts that must arrive.
+/// What the engines other than Chromium run: the tests about counts that must arrive, and about the app that they are made in.
 const ABOUT_COUNTS: &[&str] = &["engines", "courier", "triggers", "counting", "app"];
 
 /// Of these, what they run within `cargo xtask test`: what each engine does in its own way. The rest is decided by code that

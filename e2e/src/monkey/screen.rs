@@ -13,7 +13,7 @@ pub(crate) struct Screen {
     pub(crate) path: String,
     /// Not the document that was to be loaded again.
     pub(crate) is_fresh: bool,
-    /// The counting page is on top.
+    /// The counting page is on top, and has read what was counted.
     pub(crate) is_counting: bool,
     /// Each row in the list of what is counted.
     pub(crate) rows: Vec<Row>,
@@ -67,7 +67,7 @@ const LOOK: &str = r#"
     return {
       path: location.pathname,
       isFresh: !window.isToGo,
-      isCounting: Boolean(counting),
+      isCounting: Boolean(counting?.querySelector('[data-testid^="item-"], [data-testid="counted-list"] .none')),
       rows: all('[data-testid^="item-"]').map(({ dataset }) => ({
         id: dataset.testid.slice(5), product: dataset.productId, quantity: Number(dataset.quantity), truth: dataset.truth,
       })),
