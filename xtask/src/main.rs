@@ -56,9 +56,9 @@ enum Command {
     /// Run the tests, the monkey, or the benchmark in a real browser
     ///
     /// Builds the server and the web app first. The browser and its driver are installed where that is possible. In Firefox
-    /// and WebKit the tests run that are about counts arriving and about the counting app; in Chromium all of them. With
-    /// --seed or --minutes a monkey is let loose instead: it counts, corrects and breaks things, and then server, screen and
-    /// truth have to be the same.
+    /// and WebKit the tests run that are about counts arriving, in Firefox those of the counting app too; in Chromium all of
+    /// them. With --seed or --minutes a monkey is let loose instead: it counts, corrects and breaks things, and then server,
+    /// screen and truth have to be the same.
     E2e(e2e::E2eArguments),
 
     /// Play the simulator's stories
