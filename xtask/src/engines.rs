@@ -14,7 +14,8 @@ const GECKODRIVER: &str = "0.37.1";
 /// What the engines other than Chromium run: the tests about counts that must arrive.
 const ABOUT_COUNTS: &[&str] = &["engines", "courier", "triggers", "counting"];
 
-/// What Firefox runs beside them: the counting app's own flows. (WebKit's driver does not find its way back from a text field.)
+/// What Firefox runs beside them: the counting app's own flows. (WebKit's driver calls parts of its
+/// pages hidden that are in full view.)
 const OF_THE_APP: &str = "app";
 
 /// Of these, what they run within `cargo xtask test`: what each engine does in its own way. The rest is decided by code that
