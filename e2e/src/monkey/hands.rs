@@ -531,7 +531,7 @@ impl Hands {
     async fn tap_if_possible(&self, selector: &str) -> Result<bool> {
         let script = "for (const element of document.querySelectorAll(args[0])) {
                if (element.disabled) continue;
-               element.scrollIntoView({ block: 'nearest' });
+               element.scrollIntoView({ block: 'center' });
                const { left, top, width, height } = element.getBoundingClientRect();
                const onTop = width > 0 && document.elementFromPoint(left + width / 2, top + height / 2);
                if (!onTop || !element.contains(onTop)) continue;
