@@ -125,9 +125,10 @@ impl Device {
         Ok(element.text().await?)
     }
 
-    /// Presses it.
+    /// Presses it, once nothing moves away from above it any more.
     pub async fn press(&self, test_id: &str) -> Result<()> {
-        Ok(self.find(test_id).await?.click().await?)
+        let what = format!("{test_id} can be pressed");
+        eventually(&what, || async { Ok(Some(self.find(test_id).await?.click().await?)) }).await
     }
 
     /// Signs in on the sign-in page.
@@ -144,10 +145,14 @@ impl Device {
         self.press("sign-in").await
     }
 
-    async fn fill(&self, field: &str, text: &str) -> Result<()> {
-        let field = self.find(field).await?;
-        field.clear().await?;
-        Ok(field.send_keys(text).await?)
+    /// Puts a text in the place of what a field holds, once the field takes one.
+    pub async fn fill(&self, field: &str, text: &str) -> Result<()> {
+        eventually(&format!("{field} can be written into"), || async {
+            let field = self.find(field).await?;
+            field.clear().await?;
+            Ok(Some(field.send_keys(text).await?))
+        })
+        .await
     }
 
     /// From nothing to the counting screen of a session, everything fetched and the worker in charge.

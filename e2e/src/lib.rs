@@ -12,6 +12,7 @@ mod device;
 mod engine;
 mod label;
 mod link;
+pub mod monkey;
 mod receiver;
 mod server;
 mod world;

@@ -264,6 +264,26 @@ async fn signing_out_in_one_tab_ends_counting_in_the_other() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_signs_in_next_in_the_same_tab_counts_in_their_own_name() -> Result<()> {
+    let (world, mut device, mut scanner) = begin(ServerOptions::default()).await?;
+    scanner.scan(&device, 0, 5).await?;
+    world.all_arrived(&device, HARD, &scanner.tally).await?;
+    device.press("look-at-sending").await?;
+    device.press("sign-out").await?;
+    device.find("username").await?;
+    device.sign_in("counter2", PASSWORD).await?;
+    device.press(&format!("session-{HARD}")).await?;
+    device.find("scan-field").await?;
+    scanner.scan(&device, 5, 3).await?;
+    let rows = device.databases().await?["ginti-demo"]["items"].clone();
+    let theirs = rows.as_array().context("no rows")?.iter().filter(|row| row["countedByUserLoginId"] == "counter2");
+    ensure!(theirs.count() == 3, "what they count is theirs: {rows}");
+    // The page that the colleague left at a count must not be theirs again either: it sends nothing any more.
+    world.all_arrived(&device, HARD, &scanner.tally).await?;
+    device.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_put_back_to_an_empty_database_gets_everything_again() -> Result<()> {
     let (mut world, mut device, mut scanner) = begin(ServerOptions::default()).await?;
     scanner.scan(&device, 0, 12).await?;

@@ -87,6 +87,7 @@ fn all(workspace: &Workspace, fast: bool, steps: &mut Steps) -> Result<()> {
                 })
             })
         })?;
+        steps.run("monkey", || e2e::monkeys(workspace))?;
     }
     steps.run("torture", || torture::check(workspace))?;
     steps.run("simulator", || simulator.finish())?;

@@ -14,6 +14,10 @@ const GECKODRIVER: &str = "0.37.1";
 /// What the engines other than Chromium run: the tests about counts that must arrive.
 const ABOUT_COUNTS: &[&str] = &["engines", "courier", "triggers", "counting"];
 
+/// What Firefox runs beside them: the counting app's own flows. (WebKit's driver calls parts of its
+/// pages hidden that are in full view.)
+const OF_THE_APP: &str = "app";
+
 /// Of these, what they run within `cargo xtask test`: what each engine does in its own way. The rest is decided by code that
 /// is the same in all of them.
 const SHORT: &[&str] = &[
@@ -34,6 +38,9 @@ pub(crate) enum Engine {
 }
 
 impl Engine {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Chromium, Self::Firefox, Self::Webkit];
+
     /// Those that `cargo xtask test` runs beside Chromium.
     pub(crate) const OTHERS: [Self; 2] = [Self::Firefox, Self::Webkit];
 
@@ -86,7 +93,8 @@ impl Engine {
         if self == Self::Chromium {
             return Vec::new();
         }
-        ABOUT_COUNTS.iter().flat_map(|target| ["--test", target]).collect()
+        let of_the_app = (self == Self::Firefox).then_some(&OF_THE_APP);
+        ABOUT_COUNTS.iter().chain(of_the_app).flat_map(|target| ["--test", target]).collect()
     }
 
     /// The names of the short form.

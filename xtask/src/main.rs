@@ -53,10 +53,12 @@ enum Command {
     /// a real browser included. Stops at the first failure and sums up what took how long.
     Test(check::TestArguments),
 
-    /// Run the tests, or the benchmark, in a real browser
+    /// Run the tests, the monkey, or the benchmark in a real browser
     ///
     /// Builds the server and the web app first. The browser and its driver are installed where that is possible. In Firefox
-    /// and WebKit the tests run that are about counts arriving; in Chromium all of them.
+    /// and WebKit the tests run that are about counts arriving, in Firefox those of the counting app too; in Chromium all of
+    /// them. With --seed or --minutes a monkey is let loose instead: it counts, corrects and breaks things, and then server,
+    /// screen and truth have to be the same.
     E2e(e2e::E2eArguments),
 
     /// Play the simulator's stories

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread;
 
 use anyhow::{Context, Result, bail};
 
@@ -63,6 +64,23 @@ pub(crate) fn run_watched(command: &mut Command, mut watch: impl FnMut(&str)) ->
     let status = child.wait()?;
     if !status.success() {
         bail!("`{}` failed ({status})", shown(command));
+    }
+    Ok(())
+}
+
+/// Runs commands at the same time, and shows what each said when it has ended. All of them end before one is told to have failed.
+pub(crate) fn run_side_by_side(commands: Vec<Command>) -> Result<()> {
+    let threads = commands.into_iter().map(|mut command| thread::spawn(move || run_to_the_end(&mut command)));
+    let threads: Vec<_> = threads.collect();
+    let results = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| bail!("a command's thread ended")));
+    results.collect::<Vec<_>>().into_iter().collect()
+}
+
+fn run_to_the_end(command: &mut Command) -> Result<()> {
+    let output = command.output().with_context(|| format!("cannot start `{}`", shown(command)))?;
+    println!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    if !output.status.success() {
+        bail!("`{}` failed ({}); what it said is above", shown(command), output.status);
     }
     Ok(())
 }
@@ -151,6 +169,18 @@ mod tests {
         for name in ["CARGO_HOME", "CARGO_TARGET_DIR", "CARGO_NET_OFFLINE", "CARGO_REGISTRIES_X_INDEX", "RUSTUP_HOME"] {
             assert!(!is_leftover(name), "{name} is the user's own");
         }
+    }
+
+    #[test]
+    fn of_commands_side_by_side_one_that_fails_is_named() {
+        let cargo = |argument: &str| {
+            let mut command = command("cargo", Path::new("."));
+            command.arg(argument);
+            command
+        };
+        assert!(run_side_by_side(vec![cargo("--version"), cargo("--version")]).is_ok());
+        let error = run_side_by_side(vec![cargo("--version"), cargo("no-such-command")]).unwrap_err();
+        assert!(error.to_string().starts_with("`cargo no-such-command` failed"), "{error}");
     }
 
     #[test]
