@@ -12,10 +12,13 @@ export function registerWorker(): void {
   navigator.serviceWorker
     .register(workerAddress())
     .then((registration) => {
-      noteWaiting(registration.waiting)
+      // The very first worker waits for nobody and replaces nothing. Whether it is the first is asked when it is found: by the time it is
+      // installed, WebKit may have put it in charge.
+      if (registration.active && registration.waiting) noteWaiting(registration.waiting)
       registration.addEventListener('updatefound', () => {
         const worker = registration.installing
-        worker?.addEventListener('statechange', () => noteWaiting(worker.state === 'installed' ? worker : null))
+        if (!worker || !registration.active) return
+        worker.addEventListener('statechange', () => worker.state === 'installed' && noteWaiting(worker))
       })
     })
     .catch((error: unknown) => console.warn('ginti: counting works, but starting offline will not', error))
@@ -39,9 +42,7 @@ export function takeUpdate(): void {
   waiting?.postMessage('takeOver')
 }
 
-function noteWaiting(worker: ServiceWorker | null): void {
-  // The very first worker waits for nobody and replaces nothing.
-  if (!worker || !navigator.serviceWorker.controller) return
+function noteWaiting(worker: ServiceWorker): void {
   waiting = worker
   isUpdateWaiting.value = true
 }
