@@ -1,4 +1,4 @@
-//! Transactions that say whose rows they are about. PostgreSQL holds them to it (migrations/0007_row_security.sql): a statement that
+//! Transactions that say whose rows they are about. PostgreSQL holds them to it (migrations/0008_row_security.sql): a statement that
 //! forgot its tenant finds nothing of anybody else's, and one outside of such a transaction finds nothing at all.
 
 use std::ops::Deref;

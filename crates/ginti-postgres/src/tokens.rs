@@ -1,7 +1,4 @@
-//! Refresh tokens: families that rotate. Only hashes are here, never a token.
-//!
-//! Which devices hold a family stands beside its tokens, a row each under a name that is no token's hash: it is made of the
-//! family's number and the device's, and shorter than any. It goes when the family goes.
+//! Refresh tokens: families that rotate, and the devices that hold them. Only hashes are here, never a token.
 
 use ginti_store::{NewRefreshToken, RefreshRotation};
 use ginti_types::{TenantId, Timestamp, UserLoginId};
@@ -14,9 +11,6 @@ use crate::{
 
 /// Ended families removed with each rotation: more than begin, so that the table stays small.
 const PRUNE_FAMILIES: i64 = 8;
-
-/// The name of the row that ties `refresh_family.family` to the device of key `$1`.
-const TIE: &str = "convert_to(format('%s on %s', refresh_family.family, $1::bigint), 'UTF8')";
 
 pub(crate) async fn add(client: &impl GenericClient, token: &NewRefreshToken) -> Fallible<()> {
     let tenant = need_tenant(client, &token.tenant).await?;
@@ -73,22 +67,18 @@ pub(crate) async fn revoke(client: &impl GenericClient, presented: &[u8; 32]) ->
 
 /// Notes that the device, by its key, holds the family of that token.
 pub(crate) async fn tie_family(client: &impl GenericClient, token: &[u8; 32], device: i64) -> Fallible<()> {
-    let sql = format!(
-        "INSERT INTO refresh_token (hash, family, of_tenant)
-         SELECT {TIE}, family, tenant_key FROM refresh_family
-         WHERE family = (SELECT family FROM refresh_token WHERE hash = $2) ON CONFLICT DO NOTHING"
-    );
-    client.execute(&sql, &[&device, &&token[..]]).await?;
+    let sql = "INSERT INTO family_device (device_key, family, of_tenant)
+               SELECT $1, family, tenant_key FROM refresh_token JOIN refresh_family USING (family)
+               WHERE hash = $2 ON CONFLICT DO NOTHING";
+    client.execute(sql, &[&device, &&token[..]]).await?;
     Ok(())
 }
 
 /// Ends the families that the device, by its key, holds.
 pub(crate) async fn revoke_families_of(client: &impl GenericClient, tenant: i64, device: i64) -> Fallible<()> {
-    let sql = format!(
-        "UPDATE refresh_family SET revoked = true
-         WHERE tenant_key = $2 AND EXISTS (SELECT 1 FROM refresh_token WHERE hash = {TIE})"
-    );
-    client.execute(&sql, &[&device, &tenant]).await?;
+    let sql = "UPDATE refresh_family SET revoked = true
+               WHERE tenant_key = $2 AND family IN (SELECT family FROM family_device WHERE device_key = $1)";
+    client.execute(sql, &[&device, &tenant]).await?;
     Ok(())
 }
 

@@ -17,7 +17,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0004_people.sql"),
     include_str!("../migrations/0005_desk_rare_lines.sql"),
     include_str!("../migrations/0006_alerts.sql"),
-    include_str!("../migrations/0007_ledger.sql"),
+    include_str!("../migrations/0007_family_device.sql"),
+    include_str!("../migrations/0008_ledger.sql"),
 ];
 /// The version of the first schema. Lower ones were tried out before any release, with other tables.
 const FIRST: u32 = 2;

@@ -1,7 +1,4 @@
-//! Refresh tokens: families that rotate. Only hashes are here, never a token.
-//!
-//! Which devices hold a family stands beside its tokens, a row each under a name that is no token's hash: it is made of the
-//! family's number and the device's, and shorter than any. It goes when the family goes.
+//! Refresh tokens: families that rotate, and the devices that hold them. Only hashes are here, never a token.
 
 use ginti_store::{NewRefreshToken, RefreshRotation};
 use ginti_types::{TenantId, Timestamp, UserLoginId};
@@ -15,9 +12,6 @@ use crate::error::Fallible;
 
 /// Ended families removed with each rotation: more than begin, so that the table stays small.
 const PRUNE_FAMILIES: u32 = 8;
-
-/// The name of the row that ties `refresh_family.family` to the device of key `?1`.
-const TIE: &str = "CAST(printf('%d on %d', refresh_family.family, ?1) AS BLOB)";
 
 struct Presented {
     family: i64,
@@ -73,22 +67,17 @@ impl Core {
 
     /// Notes that the device, by its key, holds the family of that token.
     pub(super) fn tie_family(&mut self, token: &[u8; 32], device: i64) -> Fallible<()> {
-        let sql = format!(
-            "INSERT INTO refresh_token (hash, family)
-             SELECT {TIE}, family FROM refresh_family
-             WHERE family = (SELECT family FROM refresh_token WHERE hash = ?2) ON CONFLICT DO NOTHING"
-        );
-        self.conn.prepare_cached(&sql)?.execute(params![device, token])?;
+        let sql = "INSERT INTO family_device (device_key, family) SELECT ?1, family FROM refresh_token WHERE hash = ?2
+                   ON CONFLICT DO NOTHING";
+        self.conn.prepare_cached(sql)?.execute(params![device, token])?;
         Ok(())
     }
 
     /// Ends the families that the device, by its key, holds.
     pub(super) fn revoke_families_of(&mut self, tenant: i64, device: i64) -> Fallible<()> {
-        let sql = format!(
-            "UPDATE refresh_family SET revoked = 1
-             WHERE tenant_key = ?2 AND EXISTS (SELECT 1 FROM refresh_token WHERE hash = {TIE})"
-        );
-        self.conn.execute(&sql, [device, tenant])?;
+        let sql = "UPDATE refresh_family SET revoked = 1
+                   WHERE tenant_key = ?2 AND family IN (SELECT family FROM family_device WHERE device_key = ?1)";
+        self.conn.execute(sql, [device, tenant])?;
         Ok(())
     }
 

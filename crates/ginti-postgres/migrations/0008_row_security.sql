@@ -14,6 +14,7 @@ BEGIN
         SELECT * FROM (VALUES
             ('refresh_token', 'refresh_family', 'family'),
             ('device_person', 'device', 'device_key'),
+            ('family_device', 'device', 'device_key'),
             ('device_report', 'device', 'device_key'),
             ('nudge', 'device', 'device_key'),
             ('retry_hour', 'device', 'device_key'),

@@ -1,0 +1,7 @@
+-- Which devices hold a sign-in: blocking a device ends the sign-ins on it.
+CREATE TABLE family_device (
+    device_key INTEGER NOT NULL REFERENCES device,
+    family INTEGER NOT NULL REFERENCES refresh_family ON DELETE CASCADE,
+    PRIMARY KEY (device_key, family)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX family_device_family ON family_device (family);
