@@ -76,16 +76,18 @@ fn all(workspace: &Workspace, fast: bool, steps: &mut Steps) -> Result<()> {
     if let Some(drivers) = drivers {
         steps.run("the browsers' drivers", || drivers.finish())?;
         steps.run("tests in Firefox and WebKit", || {
-            Engine::OTHERS.iter().try_for_each(|engine| {
+            let commands = Engine::OTHERS.iter().map(|engine| {
                 let mut command = process::cargo(&workspace.root);
                 // The selection of before, or cargo would build for another one.
                 command.arg("test").args(&selection).args(engine.targets()).arg("--").args(Engine::short());
                 e2e::tell(workspace, &mut command);
                 engine.choose(workspace, &mut command)?;
-                process::run_watched(&mut command, |line| counted += passed(line)).with_context(|| {
-                    format!("run `cargo xtask e2e --engine {} NAME` to repeat one of them", engine.name())
-                })
-            })
+                Ok(command)
+            });
+            let printed = process::run_side_by_side(commands.collect::<Result<_>>()?)
+                .context("run `cargo xtask e2e --engine firefox NAME`, or webkit, to repeat one of them")?;
+            counted += printed.iter().flat_map(|printed| printed.lines()).map(passed).sum::<u32>();
+            Ok(())
         })?;
         steps.run("monkey", || e2e::monkeys(workspace))?;
     }

@@ -86,5 +86,5 @@ pub(crate) fn monkeys(workspace: &Workspace) -> Result<()> {
         engine.choose(workspace, &mut command)?;
         Ok(command)
     });
-    process::run_side_by_side(commands.collect::<Result<_>>()?)
+    process::run_side_by_side(commands.collect::<Result<_>>()?).map(drop)
 }

@@ -69,20 +69,21 @@ pub(crate) fn run_watched(command: &mut Command, mut watch: impl FnMut(&str)) ->
 }
 
 /// Runs commands at the same time, and shows what each said when it has ended. All of them end before one is told to have failed.
-pub(crate) fn run_side_by_side(commands: Vec<Command>) -> Result<()> {
+pub(crate) fn run_side_by_side(commands: Vec<Command>) -> Result<Vec<String>> {
     let threads = commands.into_iter().map(|mut command| thread::spawn(move || run_to_the_end(&mut command)));
     let threads: Vec<_> = threads.collect();
     let results = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| bail!("a command's thread ended")));
     results.collect::<Vec<_>>().into_iter().collect()
 }
 
-fn run_to_the_end(command: &mut Command) -> Result<()> {
+fn run_to_the_end(command: &mut Command) -> Result<String> {
     let output = command.output().with_context(|| format!("cannot start `{}`", shown(command)))?;
-    println!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    println!("{printed}{}", String::from_utf8_lossy(&output.stderr));
     if !output.status.success() {
         bail!("`{}` failed ({}); what it said is above", shown(command), output.status);
     }
-    Ok(())
+    Ok(printed)
 }
 
 /// Runs a command that speaks on standard error, and says what that was. What it said is shown when it fails.
