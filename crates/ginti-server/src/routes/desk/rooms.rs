@@ -30,9 +30,9 @@ use crate::Deps;
 /// A state is shown for so long at least,
 const CALM: Duration = Duration::from_secs(1);
 /// and so much longer for each viewer that it is sent to,
-const CALM_OF_VIEWER: Duration = Duration::from_millis(1);
+const CALM_OF_VIEWER: Duration = Duration::from_millis(3);
 /// and for so many times what it took to read, so that looking stays a small part of the machine's work,
-const CALM_TIMES: u32 = 20;
+const CALM_TIMES: u32 = 40;
 /// but no longer than this.
 const CALM_MAX: Duration = Duration::from_secs(10);
 /// So often somebody looks though no count came: sessions move and people come without one.
