@@ -4,8 +4,10 @@
 
 use std::env;
 use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{self as system, Child, Command, Stdio};
+use std::thread;
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
@@ -24,8 +26,9 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    /// Does it.
+    /// Does it, as long as whoever started it is there.
     pub(crate) fn run(self, workspace: &Workspace) -> Result<()> {
+        thread::spawn(end_with_the_other);
         match self {
             Self::Drivers => Engine::OTHERS.iter().try_for_each(|engine| engine.need_driver(workspace)),
             Self::Simulator => sim::check(workspace),
@@ -54,14 +57,20 @@ impl Aside {
     fn start(command: Command, said: PathBuf) -> Result<Self> {
         let file = File::create(&said).with_context(|| format!("cannot write {}", said.display()))?;
         let mut command = process::behind(command);
-        command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+        command.stdin(Stdio::piped()).stdout(file.try_clone()?).stderr(file);
+        // A group of its own, so that what it has started ends with it.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let child = command.spawn().context("a part of the tests could not be started")?;
         Ok(Self { child, said })
     }
 
     /// Waits for its end, and shows what it said.
     pub(crate) fn finish(mut self) -> Result<()> {
+        // Waiting would close its input, and that is the sign to end.
+        let input = self.child.stdin.take();
         let status = self.child.wait()?;
+        drop(input);
         print!("{}", String::from_utf8_lossy(&fs::read(&self.said)?));
         if !status.success() {
             bail!("what it said is above ({status})");
@@ -73,10 +82,18 @@ impl Aside {
 /// Whoever gives up on the rest gives up on this.
 impl Drop for Aside {
     fn drop(&mut self) {
-        // It may have ended, which is as good.
-        let _ = self.child.kill();
+        // It has nothing to read, and its end is the sign; it may have ended, which is as good.
+        drop(self.child.stdin.take());
         let _ = self.child.wait();
     }
+}
+
+/// Ends this program's whole group when its input ends: then the other has, however that came about.
+fn end_with_the_other() {
+    let _ = io::stdin().read(&mut [0]);
+    let group = format!("-{}", system::id());
+    let _ = Command::new("kill").args(["--", &group]).status();
+    system::exit(1);
 }
 
 #[cfg(test)]
