@@ -4,9 +4,7 @@
 mod texts;
 
 use anyhow::{Context, Result, ensure};
-use ginti_e2e::{
-    DESKTOP, Device, HARD, PASSWORD, ServerOptions, Tally, World, counted, desk::says, eventually, numbered_app,
-};
+use ginti_e2e::{DESKTOP, Device, PASSWORD, ServerOptions, World, desk::says, eventually};
 use ginti_store::{Catalogue, Facility, Product, Store};
 use ginti_types::{FacilityId, ProductId, TenantId};
 use serde_json::{Value, json};
@@ -269,46 +267,4 @@ async fn look(device: &Device, page: &str, shown: bool) -> Result<()> {
         device.browser().run("await new Promise((done) => setTimeout(done, 300));", vec![]).await?;
     }
     clean(device, page).await
-}
-
-/// An operator puts back yesterday's build while a device has counts that the server has not: they stay, and arrive.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_rollback_of_the_app_with_unsent_counts_loses_nothing() -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let app = folder.path().join("app");
-    numbered_app(&app, 2)?;
-    let world = World::new(ServerOptions { app: Some(app.clone()), ..ServerOptions::default() }).await?;
-    let codes = world.api().await?.barcodes().await?;
-    let mut device = world.device("hers").await?;
-    device.begin("counter", HARD).await?;
-    world.link.swallow_answers(1_000);
-    let mut tally = Tally::new();
-    for (product, code) in codes.iter().take(4) {
-        device.scan(code).await?;
-        tally.insert(product.clone(), 1.0);
-    }
-    counted(&device, HARD, &tally).await?;
-    device.press("send-now").await?;
-    eventually("the queue is full", || async { Ok((device.queued().await? > 0).then_some(())) }).await?;
-
-    numbered_app(&app, 1)?;
-    let script = "const registration = await navigator.serviceWorker.getRegistration(); await registration.update(); return registration.waiting !== null || registration.installing !== null;";
-    eventually("the older worker is found", || async {
-        Ok((device.browser().run(script, vec![]).await? == json!(true)).then_some(()))
-    })
-    .await?;
-    device.press("take-update").await?;
-    eventually("the older version is in charge", || async {
-        let text = device.browser().run("return (await (await fetch('/', { cache: 'force-cache' })).text()).includes('build 1 ') && navigator.serviceWorker.controller !== null;", vec![]).await?;
-        Ok((text == json!(true)).then_some(()))
-    })
-    .await?;
-    device.find("scan-field").await?;
-    counted(&device, HARD, &tally).await?;
-    ensure!(device.queued().await? > 0, "the queue is as it was");
-    world.link.swallow_answers(0);
-    device.press("send-now").await?;
-    eventually("the queue is empty", || async { Ok((device.queued().await? == 0).then_some(())) }).await?;
-    world.all_arrived(&device, HARD, &tally).await?;
-    device.close().await
 }
