@@ -1,12 +1,16 @@
 //! `cargo xtask test`: everything that must hold, cheap checks first, with a summary of what took how long.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::aside::Part;
 use crate::engines::Engine;
+use crate::programs::{self, TestProgram};
 use crate::workspace::Workspace;
 use crate::{debian, e2e, fuzz, process, schemathesis, size, tidy, torture, wasm, web};
 
@@ -20,13 +24,13 @@ pub(crate) struct TestArguments {
 
 /// Runs every check, stops at the first that fails, and sums up.
 pub(crate) fn run(workspace: &Workspace, arguments: &TestArguments) -> Result<()> {
-    let mut steps = Steps::default();
-    let result = all(workspace, arguments.fast, &mut steps);
+    let steps = Steps::begin();
+    let result = all(workspace, arguments.fast, &steps);
     steps.sum_up(result.is_ok());
     result
 }
 
-fn all(workspace: &Workspace, fast: bool, steps: &mut Steps) -> Result<()> {
+fn all(workspace: &Workspace, fast: bool, steps: &Steps) -> Result<()> {
     steps.run("formatting", || {
         cargo(workspace, &["fmt", "--all", "--check"])?;
         cargo(workspace, &["fmt", "--manifest-path", fuzz::MANIFEST, "--check"])
@@ -58,21 +62,34 @@ fn all(workspace: &Workspace, fast: bool, steps: &mut Steps) -> Result<()> {
         // By itself: with the packages selected that `cargo xtask` was built with, nothing is compiled twice.
         cargo(workspace, &["test", "--package", "xtask"])
     })?;
-    // One selection for both steps, for the same reason; it makes the `ginti` binary too.
+    // One selection for all of it, for the same reason; it makes the `ginti` binary too.
     let selection = selection(fast);
-    steps.run("building binaries and tests", || {
-        cargo(workspace, &[&["build"], selection.as_slice(), &["--all-targets"]].concat())
+    let programs = steps.run("building binaries and tests", || {
+        cargo(workspace, &[&["build"], selection.as_slice(), &["--all-targets"]].concat())?;
+        programs::build(workspace, &selection)
     })?;
     let simulator = Part::Simulator.start(workspace)?;
-    let mut counted = 0;
-    steps.run("tests", || {
-        let mut command = process::cargo(&workspace.root);
-        command.arg("test").args(&selection);
-        e2e::tell(workspace, &mut command);
-        process::run_watched(&mut command, |line| counted += passed(line))
-            .context("run `cargo xtask e2e NAME` to repeat one browser test, `cargo test -p PACKAGE NAME` any other")
-    })?;
-    steps.run("schemathesis", || schemathesis::check(workspace))?;
+    let (in_a_browser, others): (Vec<_>, Vec<_>) =
+        programs.iter().partition(|program| program.folder == workspace.root.join(e2e::FOLDER));
+    // Beside the tests in a browser, which mostly wait, go those that calculate.
+    side_by_side([
+        &|| {
+            if fast {
+                return Ok(());
+            }
+            steps.run("tests in Chromium", || {
+                tests(steps, workspace, &in_a_browser).context("run `cargo xtask e2e NAME` to repeat one browser test")
+            })
+        },
+        &|| {
+            steps.run("other tests", || {
+                tests(steps, workspace, &others).context("run `cargo test -p PACKAGE NAME` to repeat one of them")?;
+                cargo(workspace, &[&["test"], selection.as_slice(), &["--doc"]].concat())
+            })?;
+            steps.run("schemathesis", || schemathesis::check(workspace))?;
+            steps.run("torture", || torture::check(workspace))
+        },
+    ])?;
     if let Some(drivers) = drivers {
         steps.run("the browsers' drivers", || drivers.finish())?;
         steps.run("tests in Firefox and WebKit", || {
@@ -86,15 +103,29 @@ fn all(workspace: &Workspace, fast: bool, steps: &mut Steps) -> Result<()> {
             });
             let printed = process::run_side_by_side(commands.collect::<Result<_>>()?)
                 .context("run `cargo xtask e2e --engine firefox NAME`, or webkit, to repeat one of them")?;
-            counted += printed.iter().flat_map(|printed| printed.lines()).map(passed).sum::<u32>();
+            steps.count(printed.iter().flat_map(|printed| printed.lines()).map(programs::passed).sum());
             Ok(())
         })?;
         steps.run("monkey", || e2e::monkeys(workspace))?;
     }
-    steps.run("torture", || torture::check(workspace))?;
-    steps.run("simulator", || simulator.finish())?;
-    steps.remark = format!("test result: ok. {counted} passed");
+    steps.run("simulator", || simulator.finish())
+}
+
+/// Runs them, one after the other.
+fn tests(steps: &Steps, workspace: &Workspace, programs: &[&TestProgram]) -> Result<()> {
+    for program in programs {
+        steps.count(program.run(|command| e2e::tell(workspace, command))?);
+    }
     Ok(())
+}
+
+/// Does these at the same time, each to its end, and then says what failed first of them in this order.
+fn side_by_side<const N: usize>(parts: [&(dyn Fn() -> Result<()> + Sync); N]) -> Result<()> {
+    let results = thread::scope(|scope| {
+        let threads = parts.map(|part| scope.spawn(part));
+        threads.map(|thread| thread.join().unwrap_or_else(|_| bail!("a thread of the tests ended")))
+    });
+    results.into_iter().collect()
 }
 
 fn selection(fast: bool) -> Vec<&'static str> {
@@ -109,45 +140,51 @@ fn cargo(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
     process::run(process::cargo(&workspace.root).args(arguments))
 }
 
-/// How many tests a line of the test runner's output says have passed.
-fn passed(line: &str) -> u32 {
-    line.strip_prefix("test result: ok. ")
-        .and_then(|rest| rest.split_once(" passed"))
-        .and_then(|(count, _)| count.parse().ok())
-        .unwrap_or(0)
+/// The steps done so far and how long each took; several may be under way at once.
+struct Steps {
+    since: Instant,
+    done: Mutex<Vec<Step>>,
+    counted: AtomicU32,
 }
 
-/// The steps done so far and how long each took.
-#[derive(Default)]
-struct Steps {
-    done: Vec<(&'static str, Duration)>,
-    failed: Option<&'static str>,
-    remark: String,
+struct Step {
+    name: &'static str,
+    took: Duration,
+    is_ok: bool,
 }
 
 impl Steps {
-    fn run(&mut self, name: &'static str, step: impl FnOnce() -> Result<()>) -> Result<()> {
+    fn begin() -> Self {
+        Self { since: Instant::now(), done: Mutex::default(), counted: AtomicU32::new(0) }
+    }
+
+    fn run<T>(&self, name: &'static str, step: impl FnOnce() -> Result<T>) -> Result<T> {
         println!("\n== {name}");
         let start = Instant::now();
         let result = step();
-        self.done.push((name, start.elapsed()));
+        let done = Step { name, took: start.elapsed(), is_ok: result.is_ok() };
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).push(done);
         if result.is_err() {
-            self.failed = Some(name);
+            println!("\n== FAILED: {name}");
         }
         result.with_context(|| format!("the step \"{name}\" failed"))
     }
 
-    fn sum_up(&self, is_ok: bool) {
+    /// So many more tests have passed.
+    fn count(&self, passed: u32) {
+        self.counted.fetch_add(passed, Ordering::Relaxed);
+    }
+
+    fn sum_up(self, is_ok: bool) {
         println!("\n== summary");
-        for (name, took) in &self.done {
-            let verdict = if self.failed == Some(name) { "FAILED" } else { "ok" };
+        for Step { name, took, is_ok } in self.done.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            let verdict = if is_ok { "ok" } else { "FAILED" };
             println!("{:>7.1} s  {verdict:<6}  {name}", took.as_secs_f64());
         }
-        let total: Duration = self.done.iter().map(|(_, took)| *took).sum();
-        let verdict = if is_ok { "everything holds" } else { "stopped at the first failure" };
-        println!("{:>7.1} s  {verdict}", total.as_secs_f64());
-        if !self.remark.is_empty() {
-            println!("{}", self.remark);
+        let verdict = if is_ok { "everything holds" } else { "stopped after what failed" };
+        println!("{:>7.1} s  {verdict}", self.since.elapsed().as_secs_f64());
+        if is_ok {
+            println!("test result: ok. {} passed", self.counted.into_inner());
         }
     }
 }
@@ -157,20 +194,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn passed_tests_are_counted_from_the_runners_lines() {
-        let line = "test result: ok. 17 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s";
-        assert_eq!(passed(line), 17);
-        assert_eq!(passed("test tests::it_passed ... ok"), 0);
-        assert_eq!(passed("running 3 tests"), 0);
+    fn a_failed_step_ends_the_run_and_is_named() {
+        let steps = Steps::begin();
+        steps.run("first", || Ok(())).expect("a step that holds");
+        let error = steps.run("second", || -> Result<()> { bail!("it does not hold") }).unwrap_err();
+        assert!(error.to_string().contains("second"));
+        let done = steps.done.into_inner().expect("nobody panicked");
+        assert_eq!(
+            done.iter().map(|step| (step.name, step.is_ok)).collect::<Vec<_>>(),
+            [("first", true), ("second", false)]
+        );
     }
 
     #[test]
-    fn a_failed_step_ends_the_run_and_is_named() {
-        let mut steps = Steps::default();
-        steps.run("first", || Ok(())).expect("a step that holds");
-        let error = steps.run("second", || anyhow::bail!("it does not hold")).unwrap_err();
-        assert!(error.to_string().contains("second"));
-        assert_eq!(steps.failed, Some("second"));
-        assert_eq!(steps.done.len(), 2);
+    fn of_what_goes_on_side_by_side_all_comes_to_its_end() {
+        let ended = AtomicU32::new(0);
+        let end = || {
+            ended.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        };
+        side_by_side([&end, &end]).expect("both hold");
+        let error = side_by_side([&|| bail!("it does not hold"), &end]).unwrap_err();
+        assert_eq!(error.to_string(), "it does not hold");
+        assert_eq!(ended.load(Ordering::Relaxed), 3);
     }
 }

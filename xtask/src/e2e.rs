@@ -13,9 +13,11 @@ use crate::{process, server, wasm, web};
 /// The variable that tells the tests which server to start.
 pub(crate) const BINARY_VARIABLE: &str = "GINTI_BIN";
 /// The variable that names the library with which a server's clock is set.
-const SHIM_VARIABLE: &str = "GINTI_FAULT_SHIM";
+pub(crate) const SHIM_VARIABLE: &str = "GINTI_FAULT_SHIM";
 /// The package of the browser tests.
 pub(crate) const PACKAGE: &str = "ginti-e2e";
+/// Its folder, from the repository's root.
+pub(crate) const FOLDER: &str = "e2e";
 
 /// The program that lets the monkey loose.
 const MONKEY: &str = "monkey";

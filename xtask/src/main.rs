@@ -10,6 +10,7 @@ mod engines;
 mod fingerprint;
 mod fuzz;
 mod process;
+mod programs;
 mod schemathesis;
 mod server;
 mod sim;

@@ -118,6 +118,11 @@ pub(crate) fn capture(command: &mut Command) -> Result<String> {
     String::from_utf8(output.stdout).with_context(|| format!("`{}` printed something that is not text", shown(command)))
 }
 
+/// The same, for a command whose errors the user wants to see as they come.
+pub(crate) fn capture_loudly(command: &mut Command) -> Result<String> {
+    capture(command.stderr(Stdio::inherit()))
+}
+
 /// Whether a program can be started and ends well with these arguments. Being on the PATH proves less: some
 /// distributions ship links to linkers that are not there.
 pub(crate) fn works(program: impl AsRef<OsStr>, arguments: &[&str]) -> bool {

@@ -27,6 +27,7 @@ pub(crate) enum Who {
     Sqlite,
     NoFsync,
     Postgres,
+    Superuser,
     FastifySqlite,
     FastifySqliteGroup,
     FastifyPostgres,
@@ -35,12 +36,13 @@ pub(crate) enum Who {
 }
 
 impl Who {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Null,
         Self::Ceiling,
         Self::Sqlite,
         Self::NoFsync,
         Self::Postgres,
+        Self::Superuser,
         Self::FastifySqlite,
         Self::FastifySqliteGroup,
         Self::FastifyPostgres,
@@ -55,6 +57,8 @@ impl Who {
             Self::Sqlite => "ginti, SQLite",
             Self::NoFsync => "ginti, SQLite, no fsync",
             Self::Postgres => "ginti, PostgreSQL",
+            // Whom row-level security does not hold: what that costs.
+            Self::Superuser => "ginti, PostgreSQL, as a superuser",
             Self::FastifySqlite => "Fastify + better-sqlite3",
             Self::FastifySqliteGroup => "Fastify + better-sqlite3, grouped",
             Self::FastifyPostgres => "Fastify + pg",
@@ -69,7 +73,7 @@ impl Who {
             Self::Null | Self::Ceiling => "nothing is stored",
             Self::Sqlite | Self::FastifySqlite | Self::FastifySqliteGroup => "WAL, synchronous=FULL",
             Self::NoFsync => "WAL, fsync answered without doing it",
-            Self::Postgres | Self::FastifyPostgres => "fsync, synchronous_commit=on",
+            Self::Postgres | Self::Superuser | Self::FastifyPostgres => "fsync, synchronous_commit=on",
             Self::Pouch => "LevelDB as it comes: not synced before the answer",
             Self::PocketBase => "its SQLite as it comes: WAL, synchronous=NORMAL, not synced before the answer",
         }
@@ -89,7 +93,7 @@ impl Who {
     }
 
     fn is_ginti(self) -> bool {
-        matches!(self, Self::Ceiling | Self::Sqlite | Self::NoFsync | Self::Postgres)
+        matches!(self, Self::Ceiling | Self::Sqlite | Self::NoFsync | Self::Postgres | Self::Superuser)
     }
 }
 
@@ -129,7 +133,7 @@ const DATABASE: &str = "bench";
 pub(crate) async fn start(who: Who, places: &Places) -> Result<Running> {
     let folder = tempfile::tempdir()?;
     let cluster = match who {
-        Who::Postgres | Who::FastifyPostgres => {
+        Who::Postgres | Who::Superuser | Who::FastifyPostgres => {
             let cluster = Cluster::start("-c shared_buffers=512MB -c max_wal_size=4GB")?;
             cluster.create(DATABASE).await?;
             Some(cluster)
@@ -218,6 +222,7 @@ fn command(who: Who, places: &Places, folder: &Path, data: &Path, cluster: Optio
             command
         }
         Who::Postgres => serve(&cluster.context("no cluster")?.url(DATABASE)),
+        Who::Superuser => serve(&cluster.context("no cluster")?.superuser_url(DATABASE)),
         Who::FastifySqlite => node("fastify/sqlite.mjs", &[data]),
         Who::FastifySqliteGroup => node("fastify/sqlite.mjs", &[data, "--group"]),
         Who::FastifyPostgres => node("fastify/postgres.mjs", &[&socket.context("no cluster")?, DATABASE]),
@@ -329,7 +334,7 @@ impl Running {
             Who::Null | Who::Ceiling => return Ok(0),
             Who::Pouch => return self.count_documents(clients).await,
             Who::PocketBase => self.in_sqlite("pocketbase/data.db", "SELECT substr(id, 7), revision FROM counts")?,
-            Who::Postgres | Who::FastifyPostgres => self.in_postgres().await?,
+            Who::Postgres | Who::Superuser | Who::FastifyPostgres => self.in_postgres().await?,
             _ => self.in_sqlite("data.db", "SELECT item_seq, revision FROM item")?,
         };
         let mut rows = 0;
