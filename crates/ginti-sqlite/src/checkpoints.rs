@@ -97,7 +97,7 @@ mod tests {
     fn the_log_does_not_grow_without_end() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ginti.db");
-        let writer = schema::open_writer(&path, None).unwrap();
+        let writer = schema::open_writer(&path, 1_024, None).unwrap();
         writer.execute_batch("CREATE TABLE pages (id INTEGER PRIMARY KEY, filling BLOB)").unwrap();
         let mut checkpoints = Checkpoints::start(&path, &writer).unwrap();
         // Twelve times what the log may come to, in rows that are written again and again.
@@ -119,7 +119,7 @@ mod tests {
     fn a_store_that_is_closed_leaves_one_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ginti.db");
-        let writer = schema::open_writer(&path, None).unwrap();
+        let writer = schema::open_writer(&path, 1_024, None).unwrap();
         writer.execute_batch("CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1)").unwrap();
         drop(Checkpoints::start(&path, &writer).unwrap());
         writer.close().unwrap();

@@ -16,7 +16,6 @@ use crate::{
     core::Core,
     error::{Fallible, Fault},
     lock::Lock,
-    schema,
     writer::{Call, Task, commit_group, transact},
 };
 
@@ -61,16 +60,15 @@ impl Runner {
         core: Core,
         lock: Lock,
         path: &Path,
-        readers: NonZeroUsize,
+        readers: Vec<Connection>,
         waiting_max: NonZeroUsize,
     ) -> Fallible<Self> {
-        let connections = (0..readers.get()).map(|_| schema::open_reader(path)).collect::<Fallible<Vec<_>>>()?;
         let (writes, waiting_writes) = mpsc::channel(waiting_max.get());
         let (reads, waiting_reads) = mpsc::channel(waiting_max.get());
         let waiting_reads = Arc::new(Mutex::new(waiting_reads));
         let checkpoints = Checkpoints::start(path, &core.conn)?;
         let mut threads = Vec::new();
-        for conn in connections {
+        for conn in readers {
             let waiting = Arc::clone(&waiting_reads);
             threads.push(spawn("ginti-read", move || read_loop(&conn, &waiting))?);
         }

@@ -34,7 +34,12 @@ pub struct Options {
     pub receipts_kept: Duration,
     /// Bound on the database file, in pages of 4 KiB; beyond it writes fail with [`StoreError::Full`].
     pub size_pages_max: Option<u32>,
+    /// Memory that may be taken up by pages read before, in KiB, of all connections together.
+    pub cache_kib_max: u32,
 }
+
+/// As much as lets a large count's rows stay in memory; more is the operating system's to keep.
+pub const CACHE_KIB_DEFAULT: u32 = 96 * 1024;
 
 /// Where the work runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +58,12 @@ pub enum Executor {
 impl Default for Options {
     fn default() -> Self {
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-        Self { executor: Executor::default(), receipts_kept: 14 * DAY, size_pages_max: None }
+        Self {
+            executor: Executor::default(),
+            receipts_kept: 14 * DAY,
+            size_pages_max: None,
+            cache_kib_max: CACHE_KIB_DEFAULT,
+        }
     }
 }
 
@@ -82,7 +92,8 @@ impl SqliteStore {
         let path = path.as_ref();
         let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let lock = Lock::take(path)?;
-        let mut conn = schema::open_writer(path, options.size_pages_max)?;
+        let cache = Cache::of(&options);
+        let mut conn = schema::open_writer(path, cache.writer_kib, options.size_pages_max)?;
         schema::migrate(&mut conn)?;
         if copies::begin_anew_if_copied(&mut conn)? {
             tracing::warn!("the database is a copy put back: devices are told, and send again what it does not know");
@@ -91,8 +102,44 @@ impl SqliteStore {
         let changes = core.changes();
         let runner = match options.executor {
             Executor::Inline => Runner::inline(core, lock),
-            Executor::Threads { readers, waiting_max } => Runner::threads(core, lock, path, readers, waiting_max)?,
+            Executor::Threads { readers, waiting_max } => {
+                let connections = (0..readers.get()).map(|_| schema::open_reader(path, cache.reader_kib));
+                Runner::threads(core, lock, path, connections.collect::<Result<_, _>>()?, waiting_max)?
+            }
         };
         Ok(Self { runner, changes })
+    }
+}
+
+/// What each connection may keep.
+struct Cache {
+    writer_kib: u32,
+    reader_kib: u32,
+}
+
+impl Cache {
+    /// Two thirds for the writer, which touches every row that changes; the rest for those that read.
+    fn of(options: &Options) -> Self {
+        match options.executor {
+            Executor::Inline => Self { writer_kib: options.cache_kib_max, reader_kib: 0 },
+            Executor::Threads { readers, .. } => {
+                let all_readers = options.cache_kib_max / 3;
+                let readers = u32::try_from(readers.get()).unwrap_or(u32::MAX);
+                Self { writer_kib: options.cache_kib_max - all_readers, reader_kib: all_readers / readers }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_share_the_memory_for_pages() {
+        let cache = Cache::of(&Options::default());
+        assert_eq!((cache.writer_kib, cache.reader_kib), (64 * 1024, 16 * 1024));
+        let cache = Cache::of(&Options { executor: Executor::Inline, ..Options::default() });
+        assert_eq!(cache.writer_kib, CACHE_KIB_DEFAULT);
     }
 }

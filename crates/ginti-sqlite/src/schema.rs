@@ -24,7 +24,7 @@ const MIGRATIONS: &[&str] = &[
 const FIRST: u32 = 2;
 
 /// The connection that writes. Creates the file if there is none.
-pub(crate) fn open_writer(path: &Path, max_pages: Option<u32>) -> Fallible<Connection> {
+pub(crate) fn open_writer(path: &Path, cache_kib: u32, max_pages: Option<u32>) -> Fallible<Connection> {
     create_private(path)?;
     let conn = Connection::open(path)?;
     conn.busy_timeout(std::time::Duration::from_millis(250))?;
@@ -41,7 +41,7 @@ pub(crate) fn open_writer(path: &Path, max_pages: Option<u32>) -> Fallible<Conne
     conn.pragma_update(None, "wal_autocheckpoint", 4000)?;
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "temp_store", "MEMORY")?;
-    conn.pragma_update(None, "cache_size", -65_536)?;
+    keep_pages(&conn, cache_kib)?;
     if let Some(pages) = max_pages {
         conn.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
     }
@@ -73,12 +73,17 @@ pub(crate) fn open_folder(path: &Path) -> Fallible<Connection> {
 }
 
 /// A connection that only reads, undisturbed by the writer.
-pub(crate) fn open_reader(path: &Path) -> Fallible<Connection> {
+pub(crate) fn open_reader(path: &Path, cache_kib: u32) -> Fallible<Connection> {
     let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     conn.busy_timeout(std::time::Duration::from_millis(250))?;
-    conn.pragma_update(None, "cache_size", -16_384)?;
+    keep_pages(&conn, cache_kib)?;
     keep_statements(&conn, 64)?;
     Ok(conn)
+}
+
+/// SQLite takes a positive number for pages, a negative one for KiB.
+fn keep_pages(conn: &Connection, kib: u32) -> Fallible<()> {
+    Ok(conn.pragma_update(None, "cache_size", -i64::from(kib))?)
 }
 
 /// Statements are planned once and kept. By default SQLite plans some of them anew each time other values are bound, which
@@ -154,7 +159,7 @@ mod tests {
     fn the_writer_is_durable_and_the_readers_only_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ginti.db");
-        let mut writer = open_writer(&path, Some(1_000)).unwrap();
+        let mut writer = open_writer(&path, 1_024, Some(1_000)).unwrap();
         migrate(&mut writer).unwrap();
         assert_eq!(pragma::<String>(&writer, "journal_mode"), "wal");
         assert_eq!(pragma::<i64>(&writer, "synchronous"), 2, "FULL");
@@ -162,7 +167,9 @@ mod tests {
         assert_eq!(pragma::<i64>(&writer, "wal_autocheckpoint"), 4_000);
         assert_eq!(pragma::<i64>(&writer, "foreign_keys"), 1);
         assert_eq!(pragma::<i64>(&writer, "max_page_count"), 1_000);
-        let reader = open_reader(&path).unwrap();
+        assert_eq!(pragma::<i64>(&writer, "cache_size"), -1_024);
+        let reader = open_reader(&path, 512).unwrap();
+        assert_eq!(pragma::<i64>(&reader, "cache_size"), -512);
         assert_eq!(pragma::<String>(&reader, "journal_mode"), "wal");
         assert!(reader.execute("DELETE FROM meta", []).is_err());
     }
@@ -177,12 +184,12 @@ mod tests {
             let epoch = conn.query_row("SELECT value FROM meta WHERE name = 'epoch'", [], |row| row.get(0)).unwrap();
             (pragma(conn, "user_version"), objects, epoch, sql)
         };
-        let mut conn = open_writer(&path, None).unwrap();
+        let mut conn = open_writer(&path, 1_024, None).unwrap();
         migrate(&mut conn).unwrap();
         let first = dump(&conn);
         migrate(&mut conn).unwrap();
         drop(conn);
-        let mut conn = open_writer(&path, None).unwrap();
+        let mut conn = open_writer(&path, 1_024, None).unwrap();
         migrate(&mut conn).unwrap();
         assert_eq!(dump(&conn), first);
         assert_eq!(first.0, i64::from(FIRST) - 1 + i64::try_from(MIGRATIONS.len()).unwrap());
@@ -192,7 +199,7 @@ mod tests {
     fn a_database_of_the_first_schema_is_brought_up_to_date() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ginti.db");
-        let mut conn = open_writer(&path, None).unwrap();
+        let mut conn = open_writer(&path, 1_024, None).unwrap();
         conn.execute_batch(MIGRATIONS[0]).unwrap();
         conn.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
         conn.pragma_update(None, "user_version", FIRST).unwrap();
@@ -206,7 +213,7 @@ mod tests {
     #[test]
     fn a_file_from_before_the_first_release_is_refused_in_words() {
         let folder = tempfile::tempdir().unwrap();
-        let mut conn = open_writer(&folder.path().join("ginti.db"), None).unwrap();
+        let mut conn = open_writer(&folder.path().join("ginti.db"), 1_024, None).unwrap();
         migrate(&mut conn).unwrap();
         conn.pragma_update(None, "user_version", FIRST - 1).unwrap();
         let error = StoreError::from(migrate(&mut conn).unwrap_err());

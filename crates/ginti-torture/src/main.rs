@@ -119,6 +119,9 @@ async fn run(arguments: &Arguments) -> Result<()> {
     }
 }
 
+/// Memory for pages of the database while the server is soaked.
+const SOAK_CACHE_MIB: u32 = 3;
+
 async fn hold(arguments: &Arguments, sqlite: held::Options, postgres: held::Options) -> Result<()> {
     if sqlite.batches > 0 {
         let folder = tempfile::tempdir()?;
@@ -171,13 +174,16 @@ async fn soak(arguments: &Arguments, options: soak::Options, postgres: bool) -> 
         None => sqlite_in(folder.path()),
     };
     let log = Some(folder.path().join("log"));
-    let program = Program { log, ..serving(arguments, database) };
+    // What is kept of the file grows with the file until it fills its room. With little room that is full from the beginning, and what
+    // grows then grows without need.
+    let cache_mib = (!postgres).then_some(SOAK_CACHE_MIB);
+    let program = Program { log, cache_mib, ..serving(arguments, database) };
     println!("{}: {}", if postgres { "PostgreSQL" } else { "SQLite" }, soak::run(&program, options).await?);
     Ok(())
 }
 
 fn serving(arguments: &Arguments, database: String) -> Program {
-    Program { binary: arguments.ginti.clone(), database, faults: None, log: None }
+    Program { binary: arguments.ginti.clone(), database, faults: None, log: None, cache_mib: None }
 }
 
 async fn torture(arguments: &Arguments, seed: u64) -> Result<()> {
@@ -193,7 +199,13 @@ async fn torture(arguments: &Arguments, seed: u64) -> Result<()> {
     let Some(shim) = arguments.shim.clone().filter(|_| arguments.faults > 0) else { return Ok(()) };
     let folder = tempfile::tempdir()?;
     let faults = Some((shim, folder.path().join("fault")));
-    let program = Program { binary: arguments.ginti.clone(), database: sqlite_in(folder.path()), faults, log: None };
+    let program = Program {
+        binary: arguments.ginti.clone(),
+        database: sqlite_in(folder.path()),
+        faults,
+        log: None,
+        cache_mib: None,
+    };
     let report = faults::run(&program, arguments.faults, seed).await.with_context(|| format!("seed {seed}"))?;
     println!(
         "SQLite: the disk failed {} times: {} batches acknowledged, {} sent again; each is there, once",

@@ -33,6 +33,8 @@ pub struct Program {
     pub faults: Option<(PathBuf, PathBuf)>,
     /// Where its log goes, when it is to be looked at.
     pub log: Option<PathBuf>,
+    /// `--sqlite-cache-mib`, where it matters.
+    pub cache_mib: Option<u32>,
 }
 
 /// A running server.
@@ -55,6 +57,9 @@ impl Program {
             .stdout(Stdio::piped())
             .stderr(self.log()?)
             .kill_on_drop(true);
+        if let Some(mib) = self.cache_mib {
+            command.args(["--sqlite-cache-mib", &mib.to_string()]);
+        }
         if let Some(commits) = crash_after_commits {
             command.args(["--crash-after-commits", &commits.to_string()]);
         }

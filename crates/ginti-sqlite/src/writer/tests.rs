@@ -11,7 +11,7 @@ use crate::schema;
 type Reply = Receiver<Result<i64, StoreError>>;
 
 fn core(folder: &tempfile::TempDir) -> Core {
-    let mut conn = schema::open_writer(&folder.path().join("ginti.db"), None).unwrap();
+    let mut conn = schema::open_writer(&folder.path().join("ginti.db"), 1_024, None).unwrap();
     schema::migrate(&mut conn).unwrap();
     Core::new(conn, Duration::from_secs(1))
 }
@@ -38,7 +38,7 @@ fn a_group_is_one_transaction() {
     let folder = tempfile::tempdir().unwrap();
     let mut core = core(&folder);
 
-    let other = schema::open_reader(&folder.path().join("ginti.db")).unwrap();
+    let other = schema::open_reader(&folder.path().join("ginti.db"), 1_024).unwrap();
     let seen = || -> i64 { other.pragma_query_value(None, "data_version", |row| row.get(0)).unwrap() };
     let (tasks, mut replies): (Vec<_>, Vec<_>) = ["a", "b", "c"].map(task).into_iter().unzip();
     let before = seen();

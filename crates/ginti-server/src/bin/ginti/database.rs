@@ -24,6 +24,11 @@ pub(crate) struct DatabaseArguments {
         default_value = "sqlite://ginti.db"
     )]
     database: String,
+    /// Memory that a SQLite database's pages may take up, in MiB; more of them are the operating system's to keep
+    ///
+    /// Beside it the server needs about 60 MiB. PostgreSQL has settings of its own.
+    #[arg(long, value_name = "N", default_value_t = ginti_sqlite::CACHE_KIB_DEFAULT / 1024, value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
+    sqlite_cache_mib: u32,
 }
 
 impl DatabaseArguments {
@@ -32,7 +37,8 @@ impl DatabaseArguments {
         // Not parsed by clap, which would repeat the whole address, its password too, when it cannot be used.
         match self.database.parse()? {
             DatabaseUrl::Sqlite(path) => {
-                let store = SqliteStore::open(&path, Options::default())
+                let options = Options { cache_kib_max: self.sqlite_cache_mib * 1024, ..Options::default() };
+                let store = SqliteStore::open(&path, options)
                     .with_context(|| format!("cannot open the database {}", path.display()))?;
                 Ok(Arc::new(store))
             }
