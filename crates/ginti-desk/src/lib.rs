@@ -5,6 +5,7 @@
 //! runs ([`ginti_store::Job`]). Each thing one can do is an [`Op`]; it runs in one transaction, checks what the caller may see, and
 //! writes down who decided what.
 
+mod accounts;
 mod alert_look;
 mod alerts;
 mod api_tokens;
@@ -31,6 +32,7 @@ use std::{any::Any, sync::Arc};
 use async_trait::async_trait;
 use ginti_store::{Job, Scope, Sql, Store, StoreError, unexpected};
 
+pub use accounts::{DisabledSet, ListDisabled, SetDisabled};
 pub use alert_look::{HasAlertNews, LookForAlerts};
 pub use alerts::{Alert, AlertKind, AlertRule, ListAlertRules, ListAlerts, PutAlertRules};
 pub use api_tokens::{

@@ -11,12 +11,13 @@ use crate::{
     tokens,
 };
 
-const SELECT_USER: &str = "SELECT user_login_id, tenant_id, account.name, role, facilities, password_hash
+const SELECT_USER: &str = "SELECT user_login_id, tenant_id, account.name, role, facilities, password_hash,
+                               disabled IS NOT NULL
                            FROM account JOIN tenant USING (tenant_key)";
 
 pub(crate) async fn login(client: &impl GenericClient, user: &UserLoginId) -> Fallible<Option<Login>> {
     let row = client.query_opt(&format!("{SELECT_USER} WHERE user_login_id = $1"), &[&user.as_str()]).await?;
-    row.map(|row| Ok(Login { user: read_user(&row)?, password_hash: row.get(5) })).transpose()
+    row.map(|row| Ok(Login { user: read_user(&row)?, password_hash: row.get(5), is_disabled: row.get(6) })).transpose()
 }
 
 pub(crate) async fn users(client: &impl GenericClient, tenant: &TenantId) -> Fallible<Vec<User>> {
@@ -47,6 +48,8 @@ pub(crate) async fn put_user(client: &impl GenericClient, tenant: &TenantId, new
         catalogue::need_facility(client, key, facility).await?;
     }
     let id = user.id.as_str();
+    // Held first, as whoever signs in holds it: none begins a sign-in with the old password behind our back.
+    client.execute("SELECT 1 FROM account WHERE user_login_id = $1 FOR UPDATE", &[&id]).await?;
     // Another password ends the sign-ins made with the old one.
     let sql = "UPDATE refresh_family SET revoked = true WHERE tenant_key = $1 AND user_login_id = $2
                    AND EXISTS (SELECT 1 FROM account WHERE tenant_key = $1 AND user_login_id = $2 AND password_hash <> $3)";

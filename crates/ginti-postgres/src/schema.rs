@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0006_alerts.sql"),
     include_str!("../migrations/0007_family_device.sql"),
     include_str!("../migrations/0008_row_security.sql"),
+    include_str!("../migrations/0009_disabled.sql"),
 ];
 
 /// Brings the schema to the newest version; makes an epoch for a new database, and another one for a database that was put

@@ -161,7 +161,7 @@ async fn state(client: &impl GenericClient, session: i64, device: i64, said: &St
 async fn may_count(client: &impl GenericClient, session: i64, user: &UserLoginId) -> Fallible<bool> {
     let sql = "SELECT EXISTS (
                    SELECT 1 FROM account JOIN session USING (tenant_key)
-                   WHERE session_key = $1 AND user_login_id = $2
+                   WHERE session_key = $1 AND user_login_id = $2 AND disabled IS NULL
                        AND (facilities IS NULL OR facility_id = ANY (facilities)))";
     Ok(client.query_one(sql, &[&session, &user.as_str()]).await?.get(0))
 }

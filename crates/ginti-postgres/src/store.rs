@@ -193,7 +193,7 @@ impl Store for PostgresStore {
         done!(self, Scope::Tenant(tenant), work => people::set_device_revoked(&**work, tenant, device, revoked))
     }
 
-    async fn add_refresh_token(&self, token: NewRefreshToken) -> Result<(), StoreError> {
+    async fn add_refresh_token(&self, token: NewRefreshToken) -> Result<bool, StoreError> {
         done!(self, Scope::Tenant(&token.tenant), work => tokens::add(&**work, &token))
     }
 

@@ -12,13 +12,18 @@ use crate::{
 /// Ended families removed with each rotation: more than begin, so that the table stays small.
 const PRUNE_FAMILIES: i64 = 8;
 
-pub(crate) async fn add(client: &impl GenericClient, token: &NewRefreshToken) -> Fallible<()> {
+pub(crate) async fn add(client: &impl GenericClient, token: &NewRefreshToken) -> Fallible<bool> {
     let tenant = need_tenant(client, &token.tenant).await?;
-    let sql = "WITH family AS (
-                   INSERT INTO refresh_family (tenant_key, user_login_id, expires) VALUES ($1, $2, $3) RETURNING family
+    // The account is held: whoever disables it, or sets another password, comes before this or ends what begins here.
+    let sql = "WITH person AS (
+                   SELECT 1 FROM account WHERE tenant_key = $1 AND user_login_id = $2 AND disabled IS NULL
+                       AND ($5::text IS NULL OR password_hash = $5) FOR SHARE
+               ), family AS (
+                   INSERT INTO refresh_family (tenant_key, user_login_id, expires) SELECT $1, $2, $3 FROM person RETURNING family
                ) INSERT INTO refresh_token (hash, family, of_tenant) SELECT $4, family, $1 FROM family";
-    client.execute(sql, &[&tenant, &token.user.as_str(), &token.expires.unix_ms(), &&token.hash[..]]).await?;
-    Ok(())
+    let (user, expires) = (token.user.as_str(), token.expires.unix_ms());
+    let begun = client.execute(sql, &[&tenant, &user, &expires, &&token.hash[..], &token.password_hash]).await?;
+    Ok(begun == 1)
 }
 
 pub(crate) async fn rotate(

@@ -21,7 +21,7 @@ pub use api_token::ApiTokens;
 pub use attempts::Quota;
 pub(crate) use attempts::{Attempt, Attempts};
 pub use caller::Caller;
-pub(crate) use caller::{Admin, Manager};
+pub(crate) use caller::{Admin, Manager, account_disabled};
 pub use password::{PasswordError, Passwords, TooManyChecks, check_new_password, hash_password};
 pub use token::{TokenError, TokenKeys};
 

@@ -91,6 +91,7 @@ fn table() -> OpenApiRouter<Deps> {
         .routes(routes!(desk::receivers::retry)) //            POST …/{message}/retry
         .routes(routes!(desk::users::list)) //                 GET  /maarg/poorti/Users
         .routes(routes!(desk::users::put)) //                  PUT  …/{user}
+        .routes(routes!(desk::users::set_disabled)) //         PUT  …/{user}/disabled
         .routes(routes!(desk::api_tokens::list, desk::api_tokens::make)) // GET, POST /maarg/poorti/ApiTokens
         .routes(routes!(desk::api_tokens::revoke)) //          DELETE …/{token}
         .routes(routes!(desk::invitations::list, desk::invitations::invite)) // GET, POST /maarg/poorti/Invitations

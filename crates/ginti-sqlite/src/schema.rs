@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0006_alerts.sql"),
     include_str!("../migrations/0007_family_device.sql"),
     include_str!("../migrations/0008_ledger.sql"),
+    include_str!("../migrations/0009_disabled.sql"),
 ];
 /// The version of the first schema. Lower ones were tried out before any release, with other tables.
 const FIRST: u32 = 2;

@@ -175,7 +175,7 @@ impl Store for SqliteStore {
         self.runner.write(1, move |core| core.set_device_revoked(&tenant, &device, revoked)).await
     }
 
-    async fn add_refresh_token(&self, token: NewRefreshToken) -> Result<(), StoreError> {
+    async fn add_refresh_token(&self, token: NewRefreshToken) -> Result<bool, StoreError> {
         self.runner.write(1, move |core| core.add_refresh_token(&token)).await
     }
 

@@ -126,8 +126,9 @@ pub trait Store: Send + Sync + 'static {
         status: SessionStatus,
     ) -> Result<bool, StoreError>;
 
-    /// Adds a user or replaces the one of that name in that tenant. User login ids are unique across tenants: a name that
-    /// another tenant uses is [`StoreError::Exists`]. Another password ends the user's sign-ins: their refresh tokens are revoked.
+    /// Adds a user or replaces the one of that name in that tenant; an account that was disabled stays so. User login ids are
+    /// unique across tenants: a name that another tenant uses is [`StoreError::Exists`]. Another password ends the user's sign-ins:
+    /// their refresh tokens are revoked.
     async fn put_user(&self, tenant: &TenantId, user: NewUser) -> Result<(), StoreError>;
     /// The user of that name, with the password hash, whatever the tenant: this is what signing in begins with.
     async fn login(&self, user: &UserLoginId) -> Result<Option<Login>, StoreError>;
@@ -144,8 +145,9 @@ pub trait Store: Send + Sync + 'static {
     /// families of its refresh tokens are revoked, and stay so when it is let in again.
     async fn set_device_revoked(&self, tenant: &TenantId, device: &DeviceId, revoked: bool) -> Result<(), StoreError>;
 
-    /// Begins a family of refresh tokens at sign-in.
-    async fn add_refresh_token(&self, token: NewRefreshToken) -> Result<(), StoreError>;
+    /// Begins a family of refresh tokens at sign-in. `false`, and nothing begins: the account is gone, was disabled, or has another
+    /// password by now; so that neither disabling nor another password misses a sign-in that is under way.
+    async fn add_refresh_token(&self, token: NewRefreshToken) -> Result<bool, StoreError>;
     /// Exchanges a refresh token for its successor. Within the grace after its first use a token may be exchanged again
     /// (a lost answer on a bad network); used later than that, its whole family is revoked.
     async fn rotate_refresh_token(

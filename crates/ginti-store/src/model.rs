@@ -307,6 +307,8 @@ pub struct Login {
     pub user: User,
     /// PHC string.
     pub password_hash: String,
+    /// An admin has disabled the account: no sign-in begins.
+    pub is_disabled: bool,
 }
 
 /// A person to add. `user.tenant` must be the tenant of the call.
@@ -345,6 +347,8 @@ pub struct NewRefreshToken {
     pub tenant: TenantId,
     /// The person.
     pub user: UserLoginId,
+    /// The password hash that the person was checked against, where one was: with another one by now nothing begins.
+    pub password_hash: Option<String>,
     /// When the family ends, whatever happens.
     pub expires: Timestamp,
 }

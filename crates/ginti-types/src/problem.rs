@@ -137,6 +137,8 @@ codes! {
     TokenInvalid = "token-invalid", 401, "The token is not valid";
     /// Wrong name or password.
     CredentialsWrong = "credentials-wrong", 401, "Wrong user name or password";
+    /// An admin has disabled the account.
+    AccountDisabled = "account-disabled", 403, "This account is disabled";
     /// The refresh cookie is missing, expired, revoked or reused.
     RefreshRefused = "refresh-refused", 401, "Sign in again";
     /// The person may not do this.

@@ -1,5 +1,6 @@
 //! Everything the desk does, on both databases: each case runs on SQLite and on PostgreSQL.
 
+mod accounts;
 mod alerting;
 mod deciding;
 mod delivering;
@@ -67,6 +68,8 @@ on_both! {
     fleet::a_batch_is_found_by_its_id
     people::a_token_is_found_by_its_hash_until_it_is_revoked
     people::tokens_of_a_name_act_under_names_of_their_own
+    accounts::a_disabled_account_has_no_sign_in_and_gets_none
+    accounts::somebody_is_left_who_can_enable_others
     people::an_invitation_is_used_once
     people::an_invitation_is_withdrawn_renewed_or_overtaken
     watching::progress_adds_up_what_arrived

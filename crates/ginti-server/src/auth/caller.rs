@@ -53,7 +53,8 @@ impl FromRequestParts<Deps> for Caller {
 /// A signed-in person who plans and decides.
 pub(crate) struct Manager(pub(crate) Caller);
 
-/// A signed-in person who may do everything in the tenant.
+/// A signed-in person who may do everything in the tenant. Looked up with each call, unlike others, so that somebody who was disabled,
+/// or is no admin any more, does not undo that with an access token from before.
 pub(crate) struct Admin(pub(crate) Caller);
 
 impl FromRequestParts<Deps> for Manager {
@@ -76,11 +77,24 @@ impl FromRequestParts<Deps> for Admin {
 
     async fn from_request_parts(parts: &mut Parts, deps: &Deps) -> Result<Self, Self::Rejection> {
         let caller = Caller::from_request_parts(parts, deps).await?;
-        if caller.role == Role::Admin {
-            return Ok(Self(caller));
+        let for_admins = || ProblemResponse::new(Code::NotAllowed, "This is for admins. Ask one of yours.");
+        if caller.role != Role::Admin {
+            return Err(for_admins());
         }
-        Err(ProblemResponse::new(Code::NotAllowed, "This is for admins. Ask one of yours."))
+        let login = deps.store.login(&caller.access.user).await?;
+        match login.filter(|login| login.user.tenant == caller.access.tenant) {
+            Some(login) if login.is_disabled => Err(account_disabled()),
+            Some(login) if login.user.role == Role::Admin => Ok(Self(caller)),
+            _ => Err(for_admins()),
+        }
     }
+}
+
+/// Said to whoever has shown to be that person, and to nobody else.
+pub(crate) fn account_disabled() -> ProblemResponse {
+    let detail = "Your account is disabled. Ask one of your company's admins. What you have counted on this device stays on it until \
+                  you are let in again.";
+    ProblemResponse::new(Code::AccountDisabled, detail)
 }
 
 fn bearer(parts: &Parts) -> Result<&str, ProblemResponse> {

@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use ginti_store::{Access, DeviceSeen, NewRefreshToken, RefreshRotation, User};
+use ginti_store::{Access, DeviceSeen, Login, NewRefreshToken, RefreshRotation, User};
 use ginti_types::{Code, DeviceId, FacilityId, Revision, TenantId, Timestamp, UserLoginId, limits};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -14,7 +14,9 @@ use utoipa::ToSchema;
 use super::openapi::{BodyErrors, SignedInErrors};
 use crate::{
     Deps,
-    auth::{Attempt, Attempts, Caller, Peer, RefreshCookie, RefreshToken, SameOrigin, client_address},
+    auth::{
+        Attempt, Attempts, Caller, Peer, RefreshCookie, RefreshToken, SameOrigin, account_disabled, client_address,
+    },
     problem::{Answer, ProblemResponse},
     request::{self, OptionalJson},
     schema,
@@ -106,7 +108,7 @@ impl From<User> for UserDto {
         (status = 200, body = SignedInDto, description = "Signed in."),
         (status = 401, body = schema::Problem, content_type = "application/problem+json", description = "`credentials-wrong`."),
         (status = 403, body = schema::Problem, content_type = "application/problem+json",
-            description = "`not-allowed`: asked for by another site's page."),
+            description = "`not-allowed`: asked for by another site's page. `account-disabled`: the password is right, and an admin has disabled the account."),
         BodyErrors,
         (status = 429, body = schema::Problem, content_type = "application/problem+json",
             description = "`too-many-requests`: too many wrong passwords for this name or from this address. `Retry-After`, `RateLimit` and `RateLimit-Policy` say when to come back."),
@@ -149,20 +151,36 @@ async fn sign_in(deps: &Deps, login: LoginDto, attempt: &Attempt) -> Answer<Resp
         Ok(name) => deps.store.login(&name).await.inspect_err(|_| attempt.undone())?,
         Err(_) => None,
     };
-    let (user, hash) = known.map(|known| (known.user, known.password_hash)).unzip();
+    let hash = known.as_ref().map(|known| known.password_hash.clone());
     let matches = deps.passwords.matches(login.password, hash).await.inspect_err(|_| attempt.undone())?;
-    let Some(user) = user.filter(|_| matches) else {
-        return Err(ProblemResponse::new(Code::CredentialsWrong, "The user name or the password is wrong."));
+    let Some(Login { user, password_hash, is_disabled }) = known.filter(|_| matches) else {
+        return Err(credentials_wrong());
     };
     attempt.succeeded();
+    if is_disabled {
+        return Err(account_disabled());
+    }
     let now = deps.now();
     let token = RefreshToken::new(deps.random());
     let expires = Timestamp::from_unix_ms(now.unix_ms() + deps.config.refresh_family_ms);
-    let family = NewRefreshToken { hash: token.hash(), tenant: user.tenant.clone(), user: user.id.clone(), expires };
-    deps.store.add_refresh_token(family).await?;
+    let family = NewRefreshToken {
+        hash: token.hash(),
+        tenant: user.tenant.clone(),
+        user: user.id.clone(),
+        password_hash: Some(password_hash),
+        expires,
+    };
+    if !deps.store.add_refresh_token(family).await? {
+        // Disabled, or given another password, while this one was being checked.
+        return Err(credentials_wrong());
+    }
     let device = RefreshDto { device_id: login.device_id, ..RefreshDto::default() };
     note_device(deps, &user, &token, device, now).await?;
     Ok(signed_in(deps, user, &token, expires, now))
+}
+
+fn credentials_wrong() -> ProblemResponse {
+    ProblemResponse::new(Code::CredentialsWrong, "The user name or the password is wrong.")
 }
 
 /// A new access token from the refresh cookie
@@ -252,7 +270,12 @@ pub(super) struct Nothing {}
     path = "/auth/me",
     operation_id = "me",
     tag = "auth",
-    responses((status = 200, body = UserDto, description = "As the database has it now."), SignedInErrors),
+    responses(
+        (status = 200, body = UserDto, description = "As the database has it now."),
+        (status = 403, body = schema::Problem, content_type = "application/problem+json",
+            description = "`account-disabled`: an admin has disabled the account."),
+        SignedInErrors,
+    ),
     security(("bearer" = []))
 )]
 pub(super) async fn me(State(deps): State<Deps>, caller: Caller) -> Answer<Json<UserDto>> {
@@ -261,9 +284,12 @@ pub(super) async fn me(State(deps): State<Deps>, caller: Caller) -> Answer<Json<
         let name = user.as_str().to_owned();
         return Ok(Json(UserDto { user_login_id: user, tenant_id, name, role: caller.role.as_str(), facility_ids }));
     }
-    let user = deps.store.user(&caller.access.tenant, &caller.access.user).await?;
-    let user = user.ok_or_else(|| ProblemResponse::new(Code::TokenInvalid, "This user is no more. Sign in again."))?;
-    Ok(Json(user.into()))
+    let login = deps.store.login(&caller.access.user).await?;
+    match login.filter(|login| login.user.tenant == caller.access.tenant) {
+        Some(login) if login.is_disabled => Err(account_disabled()),
+        Some(login) => Ok(Json(login.user.into())),
+        None => Err(ProblemResponse::new(Code::TokenInvalid, "This user is no more. Sign in again.")),
+    }
 }
 
 pub(super) fn refuse_while_draining(deps: &Deps) -> Answer<()> {

@@ -9,7 +9,7 @@ use axum::{
     response::{AppendHeaders, IntoResponse, Response},
 };
 use ginti_desk::{Desk, IsOnlyInvited};
-use ginti_store::{NewRefreshToken, StoreError, User};
+use ginti_store::{Login, NewRefreshToken, StoreError, User};
 use ginti_types::{Timestamp, UserLoginId};
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
@@ -180,7 +180,7 @@ async fn finish(
     let name = provider.name_of(answer, &flow, &callback_url(headers)?, deps.now()).await?;
     let user = known(deps, &name).await?;
     let (tenant, id) = (user.tenant.as_str(), user.id.as_str());
-    let cookie = refresh_cookie(deps, &user).await.map_err(|error| storage(&error))?;
+    let cookie = refresh_cookie(deps, &user).await?;
     tracing::info!(tenant, user = id, "signed in with the provider");
     Ok((flow.return_to, cookie))
 }
@@ -190,7 +190,10 @@ async fn known(deps: &Deps, name: &str) -> Result<User, Refused> {
     let unknown = || Refused::new("user-unknown", format!("there is no user {name:?}; an admin adds people"));
     let id = UserLoginId::new(name).map_err(|_| unknown())?;
     let login = deps.store.login(&id).await.map_err(|error| storage(&error))?;
-    let user = login.ok_or_else(unknown)?.user;
+    let Login { user, is_disabled, .. } = login.ok_or_else(unknown)?;
+    if is_disabled {
+        return Err(disabled(name));
+    }
     let invited = IsOnlyInvited { tenant: user.tenant.clone(), user: user.id.clone() };
     if Desk::new(deps.store.clone()).run(invited).await.map_err(|error| storage(&error))? {
         return Err(Refused::new("invitation-open", format!("{name:?} was invited and has not accepted yet")));
@@ -198,12 +201,24 @@ async fn known(deps: &Deps, name: &str) -> Result<User, Refused> {
     Ok(user)
 }
 
-async fn refresh_cookie(deps: &Deps, user: &User) -> Result<HeaderValue, StoreError> {
+fn disabled(name: &str) -> Refused {
+    Refused::new("account-disabled", format!("the account of {name:?} is disabled"))
+}
+
+async fn refresh_cookie(deps: &Deps, user: &User) -> Result<HeaderValue, Refused> {
     let token = RefreshToken::new(deps.random());
     let expires = Timestamp::from_unix_ms(deps.now().unix_ms() + deps.config.refresh_family_ms);
-    let family = NewRefreshToken { hash: token.hash(), tenant: user.tenant.clone(), user: user.id.clone(), expires };
-    deps.store.add_refresh_token(family).await?;
-    Ok(RefreshCookie::set(&token, deps.config.refresh_family_ms))
+    let family = NewRefreshToken {
+        hash: token.hash(),
+        tenant: user.tenant.clone(),
+        user: user.id.clone(),
+        password_hash: None,
+        expires,
+    };
+    if deps.store.add_refresh_token(family).await.map_err(|error| storage(&error))? {
+        return Ok(RefreshCookie::set(&token, deps.config.refresh_family_ms));
+    }
+    Err(disabled(user.id.as_str()))
 }
 
 fn storage(error: &StoreError) -> Refused {

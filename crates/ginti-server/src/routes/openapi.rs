@@ -121,7 +121,12 @@ impl IntoResponses for ManagerErrors {
         let mut all = SignedInErrors::responses();
         all.extend([
             ("400".to_owned(), problem("`invalid-parameter`, `malformed-json`.")),
-            ("403".to_owned(), problem("`not-allowed`: your role may not do this.")),
+            (
+                "403".to_owned(),
+                problem(
+                    "`not-allowed`: your role may not do this. `account-disabled`: an admin has disabled your account.",
+                ),
+            ),
             ("404".to_owned(), problem("`not-found`: unknown, or not yours to see.")),
             ("409".to_owned(), problem("`status-not-allowed`: not as it stands now.")),
             ("413".to_owned(), problem("`body-too-large`.")),

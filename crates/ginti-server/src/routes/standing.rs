@@ -1,7 +1,7 @@
 //! `PUT …/{id}`: a session is handed in, handed over, opened again; and what is known of the devices that took part.
 
 use axum::{Json, body::Body, extract::State, http::HeaderMap};
-use ginti_desk::{Desk, HasNudges, NoteRetries, TakeNudges};
+use ginti_desk::{Desk, HasNudges, ListDisabled, NoteRetries, TakeNudges};
 use ginti_store::{
     Access, DeviceReport, DeviceStanding, Reported, SessionDevice, SessionEvent, SessionUpdate, SessionUpdated,
     Statement, User,
@@ -367,10 +367,12 @@ pub(super) async fn colleagues(
     let session = deps.store.session(&caller.access, &session_id(id)?).await?;
     let facility = session.ok_or_else(ProblemResponse::no_session)?.session.facility;
     let users = deps.store.users(&caller.access.tenant).await?;
+    let disabled = Desk::new(deps.store.clone()).run(ListDisabled { tenant: caller.access.tenant.clone() }).await?;
+    let is_enabled = |user: &User| disabled.iter().all(|(id, _)| *id != user.id);
     let works_there = |user: &User| user.facilities.as_ref().is_none_or(|all| all.contains(&facility));
     let mut items: Vec<_> = users
         .into_iter()
-        .filter(works_there)
+        .filter(|user| works_there(user) && is_enabled(user))
         .map(|user| ColleagueDto { user_login_id: user.id, name: user.name, role: user.role.as_str() })
         .collect();
     items.sort_by(|a, b| a.name.cmp(&b.name));

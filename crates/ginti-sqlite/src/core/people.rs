@@ -26,7 +26,7 @@ pub(crate) fn login(conn: &Connection, user: &UserLoginId) -> Fallible<Option<Lo
     let mut statement = conn.prepare_cached(&format!("{SELECT_USER} WHERE user_login_id = ?1"))?;
     let mut rows = statement.query([user.as_str()])?;
     let Some(row) = rows.next()? else { return Ok(None) };
-    Ok(Some(Login { user: read_user(row)?, password_hash: row.get(5)? }))
+    Ok(Some(Login { user: read_user(row)?, password_hash: row.get(5)?, is_disabled: row.get(6)? }))
 }
 
 pub(crate) fn users(conn: &Connection, tenant: &TenantId) -> Fallible<Vec<User>> {
@@ -43,7 +43,8 @@ pub(crate) fn user(conn: &Connection, tenant: &TenantId, user: &UserLoginId) -> 
     Ok(login(conn, user)?.map(|login| login.user).filter(|user| user.tenant == *tenant))
 }
 
-const SELECT_USER: &str = "SELECT user_login_id, tenant_id, account.name, role, facilities, password_hash
+const SELECT_USER: &str = "SELECT user_login_id, tenant_id, account.name, role, facilities, password_hash,
+                               disabled IS NOT NULL
                            FROM account JOIN tenant USING (tenant_key)";
 
 fn read_user(row: &Row<'_>) -> Fallible<User> {

@@ -150,7 +150,7 @@ impl Core {
     fn may_count(&self, session: i64, user: &UserLoginId) -> Fallible<bool> {
         let sql = "SELECT EXISTS (
                        SELECT 1 FROM account JOIN session USING (tenant_key)
-                       WHERE session_key = ?1 AND user_login_id = ?2
+                       WHERE session_key = ?1 AND user_login_id = ?2 AND disabled IS NULL
                            AND (facilities IS NULL OR facility_id IN (SELECT value FROM json_each(facilities))))";
         Ok(self.conn.prepare_cached(sql)?.query_row(params![session, user.as_str()], |row| row.get(0))?)
     }

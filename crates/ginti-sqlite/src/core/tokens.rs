@@ -23,14 +23,17 @@ struct Presented {
 }
 
 impl Core {
-    pub(crate) fn add_refresh_token(&mut self, token: &NewRefreshToken) -> Fallible<()> {
+    pub(crate) fn add_refresh_token(&mut self, token: &NewRefreshToken) -> Fallible<bool> {
         let tenant = need_tenant(&self.conn, &token.tenant)?;
-        let family = self
-            .conn
-            .prepare_cached("INSERT INTO refresh_family (tenant_key, user_login_id, expires) VALUES (?1, ?2, ?3)")?
-            .insert(params![tenant, token.user.as_str(), token.expires.unix_ms()])?;
+        let sql = "INSERT INTO refresh_family (tenant_key, user_login_id, expires)
+                   SELECT tenant_key, user_login_id, ?3 FROM account
+                   WHERE tenant_key = ?1 AND user_login_id = ?2 AND disabled IS NULL AND (?4 IS NULL OR password_hash = ?4)
+                   RETURNING family";
+        let values = params![tenant, token.user.as_str(), token.expires.unix_ms(), token.password_hash];
+        let family = self.conn.prepare_cached(sql)?.query_row(values, |row| row.get::<_, i64>(0)).optional()?;
+        let Some(family) = family else { return Ok(false) };
         self.conn.execute("INSERT INTO refresh_token (hash, family) VALUES (?1, ?2)", params![token.hash, family])?;
-        Ok(())
+        Ok(true)
     }
 
     pub(crate) fn rotate_refresh_token(

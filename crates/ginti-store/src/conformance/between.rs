@@ -142,7 +142,7 @@ impl<B: Between> Store for Behind<B> {
     async fn set_device_revoked(&self, tenant: &TenantId, device: &DeviceId, revoked: bool) -> Result<(), StoreError> {
         self.store.set_device_revoked(tenant, device, revoked).await
     }
-    async fn add_refresh_token(&self, token: NewRefreshToken) -> Result<(), StoreError> {
+    async fn add_refresh_token(&self, token: NewRefreshToken) -> Result<bool, StoreError> {
         self.store.add_refresh_token(token).await
     }
     async fn rotate_refresh_token(

@@ -12,9 +12,14 @@ use crate::{DemoMark, Imported, NewRefreshToken, RefreshRotation, StoreError};
 pub async fn everything_survives_closing_and_opening(fixture: &dyn Fixture) {
     let store = world(fixture).await;
     store.see_device(&tenant("acme"), see("d1", None, "ben")).await.unwrap();
-    let token =
-        NewRefreshToken { hash: [1; 32], tenant: tenant("acme"), user: person("ann"), expires: at(NOW_MS + 1_000) };
-    store.add_refresh_token(token).await.unwrap();
+    let token = NewRefreshToken {
+        hash: [1; 32],
+        tenant: tenant("acme"),
+        user: person("ann"),
+        password_hash: None,
+        expires: at(NOW_MS + 1_000),
+    };
+    assert!(store.add_refresh_token(token).await.unwrap());
     let import = || batch("d1", 1, vec![count("1", 10, 1), count("1", 10, 1), count("1", 5, 1)]);
     let receipt = stored(&*store, import()).await;
     let everyone = everywhere("acme", "ann");

@@ -17,7 +17,8 @@ fn token(name: u8) -> [u8; 32] {
 
 async fn begin(store: &dyn Store, name: u8) {
     let (tenant, user) = (tenant("acme"), person("ann"));
-    store.add_refresh_token(NewRefreshToken { hash: token(name), tenant, user, expires: at(END_MS) }).await.unwrap();
+    let first = NewRefreshToken { hash: token(name), tenant, user, password_hash: None, expires: at(END_MS) };
+    assert!(store.add_refresh_token(first).await.unwrap());
 }
 
 async fn rotate(store: &dyn Store, from: u8, to: u8, now: Timestamp) -> RefreshRotation {

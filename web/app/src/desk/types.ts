@@ -123,6 +123,8 @@ export interface Person {
   name: string
   role: 'counter' | 'lead' | 'manager' | 'admin'
   facilityIds: string[] | null
+  /** The account is disabled since then. */
+  disabledAt: string | null
 }
 
 export interface Facility {

@@ -288,6 +288,7 @@ export const de: Messages = {
   'error.clock-skew': 'Die Uhr dieses Geräts geht vor. Die Zählung wird neu gestempelt und erneut gesendet.',
   'error.attribution-not-allowed': 'Wer das gezählt hat, war auf diesem Gerät noch nicht angemeldet. Nach einer Anmeldung hier geht es von selbst hinaus.',
   'error.session-not-allowed': 'In dieser Zählung darf hier nicht gezählt werden. Mit einem anderen Namen anmelden oder die Leitung fragen.',
+  'error.account-disabled': 'Dein Konto ist deaktiviert. Frage einen Admin deiner Firma. Was du gezählt hast, bleibt auf diesem Gerät, bis du wieder zugelassen bist.',
   'error.device-revoked': 'Die Leitung hat dieses Gerät gesperrt. Seine Zählungen bleiben hier, bis es wieder zugelassen wird.',
   'error.not-allowed': 'Das darf diese Rolle nicht. Bitte die Team- oder Filialleitung fragen.',
   'error.status-not-allowed': 'Dafür ist diese Zählung nicht im richtigen Zustand. Aktualisieren zeigt, wo sie steht.',

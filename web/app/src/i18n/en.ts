@@ -286,6 +286,7 @@ export const en = {
   'error.clock-skew': "This device's clock is ahead of the server's. The count is stamped anew and sent again.",
   'error.attribution-not-allowed': 'The person who counted this has not signed in on this device. Let them sign in here once; it then goes out by itself.',
   'error.session-not-allowed': 'You may not count in this session. Sign in as somebody who may, or ask a manager.',
+  'error.account-disabled': 'Your account is disabled. Ask an admin of your company. What you have counted stays on this device until you are let in again.',
   'error.device-revoked': 'A manager has blocked this device. Its counts stay here until it is let in again.',
   'error.not-allowed': 'Your role may not do this. Ask a lead or a manager.',
   'error.status-not-allowed': 'This count is not in a state for that. Refresh to see where it is.',

@@ -288,6 +288,7 @@ export const es: Messages = {
   'error.clock-skew': 'El reloj de este dispositivo va adelantado. El conteo se sella de nuevo y se vuelve a enviar.',
   'error.attribution-not-allowed': 'Quien contó esto no ha entrado en este dispositivo. Cuando entre aquí una vez, saldrá por sí solo.',
   'error.session-not-allowed': 'No puedes contar en esta sesión. Entra con otra persona o pregunta a la dirección.',
+  'error.account-disabled': 'Tu cuenta está desactivada. Pregunta a un administrador de tu empresa. Lo que has contado queda en este dispositivo hasta que puedas entrar de nuevo.',
   'error.device-revoked': 'La dirección bloqueó este dispositivo. Sus conteos quedan aquí hasta que se permita de nuevo.',
   'error.not-allowed': 'Tu función no permite esto. Pregunta a quien dirige el equipo o la tienda.',
   'error.status-not-allowed': 'Este conteo no está en un estado que lo permita. Actualiza para ver dónde está.',

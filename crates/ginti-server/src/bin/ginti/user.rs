@@ -4,8 +4,11 @@ use std::io::{self, IsTerminal, Read};
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, Subcommand, ValueEnum};
-use ginti_desk::TOKEN_USER_PREFIX;
-use ginti_server::auth::{check_new_password, hash_password};
+use ginti_desk::{DisabledSet, ListDisabled, SetDisabled, TOKEN_USER_PREFIX, run_on};
+use ginti_server::{
+    auth::{check_new_password, hash_password},
+    system_clock,
+};
 use ginti_store::{NewUser, Role, Store, StoreError, User};
 use ginti_types::{FacilityId, TenantId, UserLoginId};
 
@@ -21,7 +24,11 @@ pub(crate) enum UserCommand {
     /// Give a person another password; sign-ins made with the old one end
     ///
     /// The password is read from $GINTI_PASSWORD, else from standard input (one line).
-    Password(PasswordArguments),
+    Password(NameArguments),
+    /// Disable a person's account: the person's sign-ins end, and none begins until it is enabled
+    Disable(NameArguments),
+    /// Let a person sign in again whose account was disabled
+    Enable(NameArguments),
     /// List the people of a tenant
     List(ListArguments),
 }
@@ -53,7 +60,7 @@ pub(crate) struct AddArguments {
 }
 
 #[derive(Args)]
-pub(crate) struct PasswordArguments {
+pub(crate) struct NameArguments {
     /// The sign-in name
     user: String,
     #[command(flatten)]
@@ -97,6 +104,8 @@ pub(crate) async fn run(command: UserCommand) -> Result<()> {
     match command {
         UserCommand::Add(arguments) => add(arguments).await,
         UserCommand::Password(arguments) => password(arguments).await,
+        UserCommand::Disable(arguments) => set_disabled(arguments, true).await,
+        UserCommand::Enable(arguments) => set_disabled(arguments, false).await,
         UserCommand::List(arguments) => list(arguments).await,
     }
 }
@@ -121,18 +130,43 @@ async fn add(arguments: AddArguments) -> Result<()> {
     if let Some(name) = &arguments.tenant_name {
         store.put_tenant(&tenant, name).await?;
     }
-    put(store.as_ref(), NewUser { user, password_hash }).await?;
-    println!("{} can sign in now.", arguments.user);
+    put(store.as_ref(), NewUser { user: user.clone(), password_hash }).await?;
+    say_who_signs_in(store.as_ref(), &user.id, "can sign in now").await?;
     Ok(store.close().await?)
 }
 
-async fn password(arguments: PasswordArguments) -> Result<()> {
+async fn password(arguments: NameArguments) -> Result<()> {
     let id = user_id(&arguments.user)?;
     let password_hash = hash_of_new(&read_password()?, &id)?;
     let store = arguments.database.open().await?;
     let Some(login) = store.login(&id).await? else { bail!("there is no user {id}; \"ginti user add\" adds one") };
     put(store.as_ref(), NewUser { user: login.user, password_hash }).await?;
-    println!("{id} signs in with the new password from now on.");
+    say_who_signs_in(store.as_ref(), &id, "signs in with the new password from now on").await?;
+    Ok(store.close().await?)
+}
+
+/// Says so, unless the account is disabled.
+async fn say_who_signs_in(store: &dyn Store, id: &UserLoginId, said: &str) -> Result<()> {
+    if store.login(id).await?.is_some_and(|login| login.is_disabled) {
+        println!("{id} is changed, but disabled: \"ginti user enable {id}\" lets the person sign in.");
+    } else {
+        println!("{id} {said}.");
+    }
+    Ok(())
+}
+
+async fn set_disabled(arguments: NameArguments, disabled: bool) -> Result<()> {
+    let id = user_id(&arguments.user)?;
+    let store = arguments.database.open().await?;
+    let Some(login) = store.login(&id).await? else { bail!("there is no user {id}; \"ginti user list\" names them") };
+    let now = (system_clock())();
+    let set = SetDisabled { tenant: login.user.tenant, by: None, user: id.clone(), disabled, now };
+    match run_on(store.as_ref(), set).await? {
+        DisabledSet::Done if disabled => println!("{id} is disabled: the sign-ins have ended, and none begins."),
+        DisabledSet::Done => println!("{id} can sign in again."),
+        DisabledSet::LastAdmin => bail!("{id} is the last admin who can sign in; make another one first"),
+        DisabledSet::NoUser | DisabledSet::Yourself => bail!("there is no user {id} any more"),
+    }
     Ok(store.close().await?)
 }
 
@@ -151,6 +185,10 @@ async fn list(arguments: ListArguments) -> Result<()> {
     let tenant = tenant_id(&arguments.tenant)?;
     let store = arguments.database.open().await?;
     let users = store.users(&tenant).await?;
+    let disabled = match users.first() {
+        Some(_) => run_on(store.as_ref(), ListDisabled { tenant: tenant.clone() }).await?,
+        None => Vec::new(),
+    };
     if users.is_empty() {
         println!("The tenant {tenant} has no users.");
     }
@@ -159,7 +197,8 @@ async fn list(arguments: ListArguments) -> Result<()> {
             || "all facilities".to_owned(),
             |ids| ids.iter().map(FacilityId::as_str).collect::<Vec<_>>().join(", "),
         );
-        println!("{}\t{}\t{}\t{facilities}", user.id, user.role.as_str(), user.name);
+        let mark = if disabled.iter().any(|(id, _)| *id == user.id) { "\tdisabled" } else { "" };
+        println!("{}\t{}\t{}\t{facilities}{mark}", user.id, user.role.as_str(), user.name);
     }
     Ok(store.close().await?)
 }

@@ -1,9 +1,11 @@
 //! People: who they are, what they may do, where; and passwords set for them.
 
+use std::collections::HashMap;
+
 use axum::{Json, extract::State, http::StatusCode};
-use ginti_desk::{NoteAudit, TOKEN_USER_PREFIX};
+use ginti_desk::{DisabledSet, ListDisabled, NoteAudit, SetDisabled, TOKEN_USER_PREFIX};
 use ginti_store::{NewUser, Role, StoreError, User};
-use ginti_types::{Code, FacilityId, UserLoginId};
+use ginti_types::{Code, FacilityId, Timestamp, UserLoginId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -12,7 +14,7 @@ use crate::{
     Deps,
     auth::{Admin, Manager, check_new_password, hash_password},
     problem::{Answer, ProblemResponse},
-    request::{Large, Segments},
+    request::{self, Large, Segments},
     routes::openapi::ManagerErrors,
     schema,
 };
@@ -31,12 +33,9 @@ pub(crate) struct UserDto {
     /// Null: every store.
     #[schema(value_type = Option<Vec<schema::Id>>)]
     facility_ids: Option<Vec<FacilityId>>,
-}
-
-impl From<User> for UserDto {
-    fn from(user: User) -> Self {
-        Self { user_login_id: user.id, name: user.name, role: user.role.as_str(), facility_ids: user.facilities }
-    }
+    /// Since when the account is disabled; null: the person may sign in.
+    #[schema(value_type = Option<schema::Time>)]
+    disabled_at: Option<Timestamp>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -108,11 +107,67 @@ pub(crate) async fn facilities(State(deps): State<Deps>, Manager(caller): Manage
 )]
 pub(crate) async fn list(State(deps): State<Deps>, Manager(caller): Manager) -> Answer<Json<UsersDto>> {
     let users = deps.store.users(&caller.access.tenant).await?;
+    let disabled: HashMap<_, _> =
+        run(&deps, ListDisabled { tenant: caller.access.tenant.clone() }).await?.into_iter().collect();
     let is_seen = |user: &User| match (&caller.access.facilities, &user.facilities) {
         (Some(own), Some(theirs)) => theirs.iter().any(|one| own.contains(one)),
         _ => true,
     };
-    Ok(Json(UsersDto { items: users.into_iter().filter(is_seen).map(UserDto::from).collect() }))
+    let dto = |user: User| UserDto {
+        disabled_at: disabled.get(&user.id).copied(),
+        user_login_id: user.id,
+        name: user.name,
+        role: user.role.as_str(),
+        facility_ids: user.facilities,
+    };
+    Ok(Json(UsersDto { items: users.into_iter().filter(is_seen).map(dto).collect() }))
+}
+
+/// Whether somebody may sign in.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = UserDisabled)]
+pub(crate) struct DisabledDto {
+    /// The person's sign-ins end and none begins until it is false again; those that ended stay so. Access tokens run out within minutes
+    /// (an admin's are no admin's any more at once). What the person has counted stays; what waits on a device is delivered when the
+    /// person, or a colleague, has signed in there. API tokens that the person made are the company's, and go on.
+    is_disabled: bool,
+}
+
+/// Disable a person's account, or enable it again
+#[utoipa::path(
+    put,
+    path = "/maarg/poorti/Users/{userLoginId}/disabled",
+    operation_id = "setUserDisabled",
+    tag = "people",
+    params(("userLoginId" = schema::Id, Path, description = "The sign-in name.")),
+    request_body = DisabledDto,
+    responses((status = 204, description = "It is so now."), ManagerErrors),
+    security(("bearer" = []))
+)]
+pub(crate) async fn set_disabled(
+    State(deps): State<Deps>,
+    Admin(caller): Admin,
+    Segments(id): Segments<String>,
+    request::Json(given): request::Json<DisabledDto>,
+) -> Answer<StatusCode> {
+    let invalid = |detail: &str| Err(ProblemResponse::new(Code::FieldInvalid, detail));
+    let nobody = || ProblemResponse::new(Code::NotFound, "There is nobody of that sign-in name in your company.");
+    let set = SetDisabled {
+        tenant: caller.access.tenant,
+        by: Some(caller.access.user),
+        user: UserLoginId::new(id).map_err(|_| nobody())?,
+        disabled: given.is_disabled,
+        now: deps.now(),
+    };
+    match run(&deps, set).await? {
+        DisabledSet::Done => Ok(StatusCode::NO_CONTENT),
+        DisabledSet::NoUser => Err(nobody()),
+        DisabledSet::Yourself => invalid("You cannot disable your own account. Ask another admin."),
+        DisabledSet::LastAdmin => invalid(
+            "This is the last admin who can sign in; nobody could enable anybody again. Make another admin first.",
+        ),
+    }
 }
 
 /// Add a person, or change name, role, stores or password

@@ -8,10 +8,14 @@ use ginti_types::{Code, DeviceId, SessionStatus, TenantId};
 use serde_json::json;
 
 use super::{Row, whole};
-use crate::support::{ACME, Answer, IMPORT, World, batch, count};
+use crate::{
+    desk::{add_admin, ask},
+    support::{ACME, Answer, IMPORT, PASSWORD, World, batch, count},
+};
 
 pub(super) async fn rows() -> Vec<Row> {
     let mut rows = sessions_and_devices().await;
+    rows.extend(accounts().await);
     rows.extend(servers().await);
     rows
 }
@@ -38,6 +42,16 @@ async fn sessions_and_devices() -> Vec<Row> {
     let blocked = world.import("counter", &batch(2, &json!([count("b", 5, 2)]))).await;
     rows.push(whole("counts of a device that was blocked", Code::DeviceRevoked, &blocked));
     rows
+}
+
+async fn accounts() -> Vec<Row> {
+    let world = add_admin(World::new().await).await;
+    let disabled = json!({ "isDisabled": true });
+    let path = "/maarg/poorti/Users/counter/disabled";
+    assert_eq!(ask(&world, "PUT", "root", path, Some(&disabled)).await.status, 204);
+    let login = json!({ "username": "counter", "password": PASSWORD });
+    let shut_out = world.post("/auth/login").json(&login).send().await;
+    vec![whole("the right password of an account that was disabled", Code::AccountDisabled, &shut_out)]
 }
 
 async fn servers() -> Vec<Row> {

@@ -35,6 +35,39 @@ fn a_person_is_added_signs_in_gets_another_password_and_is_listed() {
     assert_eq!(text(&listed.stdout), "counter\tcounter\tcounter\tall facilities\n");
 }
 
+#[test]
+fn a_person_is_disabled_and_enabled_but_not_the_last_admin() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, role) in [("root", "admin"), ("ann", "counter")] {
+        let add =
+            ["user", "add", name, "--tenant", "acme", "--tenant-name", "Acme", "--role", role, "--all-facilities"];
+        assert!(run(ginti(folder.path(), &add), GOOD).status.success());
+    }
+    let user = |arguments: &[&str]| {
+        let done = run(ginti(folder.path(), &[&["user"], arguments].concat()), GOOD);
+        (done.status.success(), text(&done.stdout).to_owned() + text(&done.stderr))
+    };
+    assert_eq!(
+        user(&["disable", "ann"]),
+        (true, "ann is disabled: the sign-ins have ended, and none begins.\n".to_owned())
+    );
+    let (_, listed) = user(&["list", "--tenant", "acme"]);
+    assert_eq!(listed, "ann\tcounter\tann\tall facilities\tdisabled\nroot\tadmin\troot\tall facilities\n");
+    let (_, said) = user(&["password", "ann"]);
+    assert!(said.contains("\"ginti user enable ann\""), "{said}");
+    let sign_in = || {
+        let server = Server::start(ginti(folder.path(), &["serve", "--listen", "127.0.0.1:0"]));
+        server.request("POST /auth/login", &format!(r#"{{"username":"ann","password":"{GOOD}"}}"#))
+    };
+    assert!(sign_in().contains("account-disabled"));
+    assert_eq!(user(&["enable", "ann"]), (true, "ann can sign in again.\n".to_owned()));
+    assert!(sign_in().starts_with("HTTP/1.1 200"));
+    let (is_done, said) = user(&["disable", "root"]);
+    assert!(!is_done && said.contains("the last admin who can sign in"), "{said}");
+    let (is_done, said) = user(&["disable", "nobody"]);
+    assert!(!is_done && said.contains("there is no user nobody"), "{said}");
+}
+
 const GOOD: &str = "three blind mice";
 
 #[test]

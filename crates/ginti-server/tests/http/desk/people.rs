@@ -29,7 +29,10 @@ async fn an_admin_adds_people_and_sets_passwords() {
     sign_in("three blind mice").await.problem("credentials-wrong");
     let users = world.read("manager", USERS).await.ok();
     let entry = users["items"].as_array().unwrap().iter().find(|user| user["userLoginId"] == "nina").unwrap().clone();
-    assert_eq!(entry, json!({ "userLoginId": "nina", "name": "Nina", "role": "lead", "facilityIds": ["STORE_1"] }));
+    assert_eq!(
+        entry,
+        json!({ "userLoginId": "nina", "name": "Nina", "role": "lead", "facilityIds": ["STORE_1"], "disabledAt": null })
+    );
     let log = world.read("manager", "/maarg/poorti/Audit?subject=nina&limit=1").await.ok();
     assert_eq!(
         (&log["items"][0]["action"], &log["items"][0]["details"]["passwordChanged"]),

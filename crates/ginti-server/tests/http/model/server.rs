@@ -275,6 +275,7 @@ impl Server {
             hash: Sha256::digest(token).into(),
             tenant: user.tenant.clone(),
             user: user.id.clone(),
+            password_hash: None,
             expires: Timestamp::from_unix_ms(now.unix_ms() + 60_000),
         };
         self.world.store.add_refresh_token(family).await.unwrap();

@@ -40,6 +40,7 @@ pub(super) fn body(operation: &str, ids: &Ids) -> Option<(&'static str, String)>
         "reportCourierStatus" => json!({ "deviceId": id("deviceId"), "sessions": [{
             "inventoryCountImportId": id("inventoryCountImportId"), "itemCount": 7, "unsentCount": 7,
             "digest": ginti_types::Manifest::of([("x", 1)]).digest, "oldestUnsentAt": "2026-11-22T09:00:00.000Z" }] }),
+        "setUserDisabled" => json!({ "isDisabled": true }),
         "splitSession" => json!({ "userLoginIds": [id("userLoginId"), "manager"] }),
         "updateDevice" => json!({ "isRevoked": true }),
         "updateSession" => json!({ "assignedUserLoginId": id("userLoginId") }),
@@ -223,7 +224,7 @@ pub(super) fn of_nobody() -> Ids {
         ("facilityId", "STORE_0".to_owned()),
         ("subject", "99999".to_owned()),
         ("other", "99998".to_owned()),
-        ("userLoginId", "rival".to_owned()),
+        ("userLoginId", "no-person".to_owned()),
         ("deviceId", "no-device".to_owned()),
         ("batchId", batch_id(9_999)),
         ("receiverId", "no-receiver".to_owned()),

@@ -91,6 +91,7 @@ const ROUTES: &[(&str, u16, Stranger)] = &[
     ("removeReceiver", 204, Nothing(404)),
     ("revokeApiToken", 204, Nothing(404)),
     ("withdrawInvitation", 204, Nothing(404)),
+    ("setUserDisabled", 204, Nothing(404)),
 ];
 
 /// Everything that acme's admin can read, but for what a look itself changes.
