@@ -29,7 +29,7 @@ async fn set_disabled(desk: &Device) -> Result<()> {
 }
 
 /// A phone, closed, with one count that has arrived and two that have not; the link is up again.
-async fn with_counts_that_wait(world: &World) -> Result<(Device, Tally)> {
+async fn with_counts_that_wait(world: &mut World) -> Result<(Device, Tally)> {
     let codes = world.api().await?.barcodes().await?;
     let mut hers = world.device("hers").await?;
     hers.begin("counter", HARD).await?;
@@ -55,8 +55,8 @@ async fn waiting(device: &Device) -> Result<usize> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disabled_person_is_told_and_what_waits_arrives_when_the_account_is_enabled() -> Result<()> {
-    let world = World::new(ServerOptions::default()).await?;
-    let (mut hers, tally) = with_counts_that_wait(&world).await?;
+    let mut world = World::new(ServerOptions::default()).await?;
+    let (mut hers, tally) = with_counts_that_wait(&mut world).await?;
     let api = world.api().await?;
     let disabled_at = async || {
         let people = api.get(USERS).await?;
@@ -102,7 +102,7 @@ async fn a_disabled_person_is_told_and_what_waits_arrives_when_the_account_is_en
 #[tokio::test(flavor = "multi_thread")]
 async fn a_colleague_who_signs_in_delivers_what_a_disabled_person_left() -> Result<()> {
     let mut world = World::new(ServerOptions::default()).await?;
-    let (mut hers, tally) = with_counts_that_wait(&world).await?;
+    let (mut hers, tally) = with_counts_that_wait(&mut world).await?;
     world.kill_server().await?;
     world.command(&["user", "disable", "counter"]).await?;
     world.restart_server(&ServerOptions::default()).await?;
@@ -113,9 +113,66 @@ async fn a_colleague_who_signs_in_delivers_what_a_disabled_person_left() -> Resu
     hers.sign_in("counter", PASSWORD).await?;
     says(&hers, "sign-in-error", "Your account is disabled").await?;
     hers.sign_in("counter2", PASSWORD).await?;
-    hers.find(&format!("session-{HARD}")).await?;
+    hers.press(&format!("session-{HARD}")).await?;
     world.all_arrived(&hers, HARD, &tally).await?;
     let rows = world.api().await?.rows(HARD).await?;
     ensure!(rows.values().all(|row| row.counted_by_user_login_id == "counter"), "the counts stay hers: {rows:?}");
     hers.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_changes_the_password_and_only_this_browser_stays_signed_in() -> Result<()> {
+    const NEW: &str = "three blind mice";
+    let world = World::new(ServerOptions::default()).await?;
+    let codes = world.api().await?.barcodes().await?;
+    let mut tablet = world.device("tablet").await?;
+    tablet.begin("counter", HARD).await?;
+    let mut hers = world.device("hers").await?;
+    hers.begin("counter", HARD).await?;
+    hers.open("/device").await?;
+    hers.press("change-password").await?;
+    let change = async |current: &str, new: &str| {
+        hers.fill("password-current", current).await?;
+        hers.fill("password-new", new).await?;
+        hers.press("password-save").await
+    };
+    // What password managers go by, and nothing keeps a text from being pasted.
+    let script = "return ['password-current', 'password-new'].map((id) => {
+         const field = document.querySelector(`[data-testid=\"${id}\"]`);
+         const paste = new ClipboardEvent('paste', { bubbles: true, cancelable: true, composed: true });
+         return `${field.type} ${field.autocomplete} ${field.dispatchEvent(paste)}`;
+       });";
+    let fields = hers.browser().run(script, vec![]).await?;
+    ensure!(fields == json!(["password current-password true", "password new-password true"]), "{fields}");
+    change("wrong", NEW).await?;
+    says(&hers, "password-trouble", "The current password is wrong").await?;
+    pictures(&hers, "password").await?;
+    change(PASSWORD, "sonyericsson").await?;
+    says(&hers, "password-trouble", "first that others would try").await?;
+    change(PASSWORD, NEW).await?;
+    says(&hers, "password-said", "Your password is changed").await?;
+    pictures(&hers, "password-changed").await?;
+
+    // Loaded anew, this browser still has its sign-in, and the other one has none.
+    hers.open(&format!("/sessions/{HARD}")).await?;
+    hers.find("scan-field").await?;
+    hers.scan(&codes[0].1).await?;
+    let mut tally = Tally::from([(codes[0].0.clone(), 1.0)]);
+    counted(&hers, HARD, &tally).await?;
+    hers.press("send-now").await?;
+    world.all_arrived(&hers, HARD, &tally).await?;
+    ensure!(!hers.shows("reauth-banner").await?, "she is signed in");
+    tablet.open(&format!("/sessions/{HARD}")).await?;
+    tablet.sign_in_again(PASSWORD).await?;
+    says(&tablet, "sign-in-error", "User name or password is wrong").await?;
+    tablet.fill("password", NEW).await?;
+    tablet.press("sign-in").await?;
+    eventually("the banner is gone", || async { Ok((!tablet.shows("reauth-banner").await?).then_some(())) }).await?;
+    tablet.scan(&codes[1].1).await?;
+    tally.insert(codes[1].0.clone(), 1.0);
+    tablet.press("send-now").await?;
+    let api = world.api().await?;
+    eventually("both counts are there", || async { Ok((api.rows(HARD).await?.len() == 2).then_some(())) }).await?;
+    hers.close().await?;
+    tablet.close().await
 }

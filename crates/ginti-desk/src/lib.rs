@@ -16,6 +16,7 @@ mod decide;
 mod fleet;
 mod invitations;
 mod outbox;
+mod passwords;
 mod plan;
 mod progress;
 mod recount;
@@ -53,6 +54,7 @@ pub use outbox::{
     About, Attempted, DueMessages, ListMessages, ListReceivers, Message, MessageRow, NoteAttempt, PutReceiver,
     Receiver, ReceiverKind, RemoveReceiver, Results, RetryMessage,
 };
+pub use passwords::ChangePassword;
 pub use plan::{
     Adopt, CloneRun, CreateRun, ListRuns, Plan, PlanRun, PlannedSession, RunSummary, SessionNumbers, SplitSession,
 };

@@ -14,7 +14,7 @@ mod refresh;
 mod same_origin;
 mod token;
 
-pub(crate) use address::{Peer, client_address};
+pub(crate) use address::{ClientAddress, Peer};
 pub(crate) use algorithms::install as install_algorithms;
 pub(crate) use api_token::ApiTokenText;
 pub use api_token::ApiTokens;

@@ -12,6 +12,7 @@ mod oidc;
 mod openapi;
 pub mod outside;
 mod page;
+mod password;
 mod products;
 mod sessions;
 mod standing;
@@ -43,6 +44,7 @@ fn table() -> OpenApiRouter<Deps> {
         .routes(routes!(auth::login)) //                       POST /auth/login
         .routes(routes!(auth::refresh)) //                     POST /auth/refresh
         .routes(routes!(auth::logout)) //                      POST /auth/logout
+        .routes(routes!(password::change)) //                  POST /auth/password
         .routes(routes!(auth::me)) //                          GET  /auth/me
         .routes(routes!(oidc::methods)) //                     GET  /auth/methods
         .routes(routes!(oidc::start)) //                       GET  /auth/oidc/start

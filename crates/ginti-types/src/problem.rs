@@ -137,6 +137,8 @@ codes! {
     TokenInvalid = "token-invalid", 401, "The token is not valid";
     /// Wrong name or password.
     CredentialsWrong = "credentials-wrong", 401, "Wrong user name or password";
+    /// The current password, given to change it, is another one.
+    PasswordWrong = "password-wrong", 403, "The current password is wrong";
     /// An admin has disabled the account.
     AccountDisabled = "account-disabled", 403, "This account is disabled";
     /// The refresh cookie is missing, expired, revoked or reused.

@@ -1,17 +1,34 @@
 //! Where a request comes from: the connection's other end, or what a trusted proxy says of it.
 
-use std::net::IpAddr;
+use std::{convert::Infallible, net::IpAddr};
 
-use axum::http::HeaderMap;
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, request::Parts},
+};
 use ipnet::IpNet;
+
+use crate::Deps;
 
 /// The other end of a connection; the listener notes it with each request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) IpAddr);
 
+/// Extractor: where the request comes from, as far as it is known.
+pub(crate) struct ClientAddress(pub(crate) Option<IpAddr>);
+
+impl FromRequestParts<Deps> for ClientAddress {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, deps: &Deps) -> Result<Self, Self::Rejection> {
+        let peer = parts.extensions.get::<Peer>().copied();
+        Ok(Self(client_address(peer, &parts.headers, &deps.config.trusted_proxies)))
+    }
+}
+
 /// The client's address. Only what a trusted proxy has added to `X-Forwarded-For` counts, from the right: all else a client can
 /// write itself.
-pub(crate) fn client_address(peer: Option<Peer>, headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
+fn client_address(peer: Option<Peer>, headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
     let mut address = peer?.0.to_canonical();
     let is_proxy = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     let said: Vec<&str> = headers

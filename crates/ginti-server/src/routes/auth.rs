@@ -14,9 +14,7 @@ use utoipa::ToSchema;
 use super::openapi::{BodyErrors, SignedInErrors};
 use crate::{
     Deps,
-    auth::{
-        Attempt, Attempts, Caller, Peer, RefreshCookie, RefreshToken, SameOrigin, account_disabled, client_address,
-    },
+    auth::{Attempt, Attempts, Caller, ClientAddress, RefreshCookie, RefreshToken, SameOrigin, account_disabled},
     problem::{Answer, ProblemResponse},
     request::{self, OptionalJson},
     schema,
@@ -120,30 +118,28 @@ pub(super) async fn login(
     State(deps): State<Deps>,
     _: SameOrigin,
     Extension(attempts): Extension<Attempts>,
-    peer: Option<Extension<Peer>>,
-    headers: HeaderMap,
+    ClientAddress(address): ClientAddress,
     request::Json(login): request::Json<LoginDto>,
 ) -> Answer<Response> {
     refuse_while_draining(&deps)?;
-    let address = client_address(peer.map(|Extension(peer)| peer), &headers, &deps.config.trusted_proxies);
     let attempt = attempts.take(&login.username, address, deps.now());
     let answer = match attempt.wait_seconds {
         None => sign_in(&deps, login, &attempt).await,
-        Some(seconds) => {
-            let detail = format!("There were too many wrong passwords. Try it again in {}.", said(seconds));
-            Err(ProblemResponse::new(Code::TooManyRequests, detail).retry_after(seconds))
-        }
+        Some(seconds) => Err(too_many(seconds)),
     };
     let mut response = answer.into_response();
     attempt.write(response.headers_mut());
     Ok(response)
 }
 
-fn said(seconds: u32) -> String {
-    match seconds {
+/// The tries are used up for so long.
+pub(super) fn too_many(seconds: u32) -> ProblemResponse {
+    let said = match seconds {
         0..120 => format!("{seconds} seconds"),
         _ => format!("{} minutes", seconds.div_ceil(60)),
-    }
+    };
+    let detail = format!("There were too many wrong passwords. Try it again in {said}.");
+    ProblemResponse::new(Code::TooManyRequests, detail).retry_after(seconds)
 }
 
 async fn sign_in(deps: &Deps, login: LoginDto, attempt: &Attempt) -> Answer<Response> {

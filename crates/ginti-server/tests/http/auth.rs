@@ -2,5 +2,6 @@
 
 mod attempts;
 mod login;
+mod password;
 mod refresh;
 mod tokens;

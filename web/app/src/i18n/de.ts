@@ -267,6 +267,13 @@ export const de: Messages = {
   'device.signOut': 'Abmelden',
   'device.signedIn': 'Angemeldet als {name}',
 
+  'password.change': 'Passwort ändern',
+  'password.current': 'Aktuelles Passwort',
+  'password.new': 'Neues Passwort',
+  'password.external': 'Wenn du dich mit dem Konto deiner Firma anmeldest, ändere dein Passwort dort.',
+  'password.done': 'Dein Passwort ist geändert. Überall sonst bist du abgemeldet.',
+  'password.offline': 'Der Server ist nicht erreichbar. Das Passwort zu ändern braucht eine Verbindung.',
+
   'signout.title': 'Trotz ungesendeter Zählungen abmelden?',
   'signout.text': '{n} Zählung ist nicht bestätigt. Sie bleibt auf diesem Gerät und wird unter dem eigenen Namen gesendet, jetzt oder nach der nächsten Anmeldung. Geht das Gerät vorher verloren oder wird geleert, ist sie weg. | {n} Zählungen sind nicht bestätigt. Sie bleiben auf diesem Gerät und werden unter dem eigenen Namen gesendet, jetzt oder nach der nächsten Anmeldung. Geht das Gerät vorher verloren oder wird geleert, sind sie weg.',
   'signout.type': '{word} eintippen, um sich trotzdem abzumelden.',
@@ -288,6 +295,7 @@ export const de: Messages = {
   'error.clock-skew': 'Die Uhr dieses Geräts geht vor. Die Zählung wird neu gestempelt und erneut gesendet.',
   'error.attribution-not-allowed': 'Wer das gezählt hat, war auf diesem Gerät noch nicht angemeldet. Nach einer Anmeldung hier geht es von selbst hinaus.',
   'error.session-not-allowed': 'In dieser Zählung darf hier nicht gezählt werden. Mit einem anderen Namen anmelden oder die Leitung fragen.',
+  'error.password-wrong': 'Das aktuelle Passwort ist falsch. Wenn du es nicht mehr weißt, lass einen Admin ein anderes setzen.',
   'error.account-disabled': 'Dein Konto ist deaktiviert. Frage einen Admin deiner Firma. Was du gezählt hast, bleibt auf diesem Gerät, bis du wieder zugelassen bist.',
   'error.device-revoked': 'Die Leitung hat dieses Gerät gesperrt. Seine Zählungen bleiben hier, bis es wieder zugelassen wird.',
   'error.not-allowed': 'Das darf diese Rolle nicht. Bitte die Team- oder Filialleitung fragen.',

@@ -265,6 +265,13 @@ export const en = {
   'device.signOut': 'Sign out',
   'device.signedIn': 'Signed in as {name}',
 
+  'password.change': 'Change password',
+  'password.current': 'Current password',
+  'password.new': 'New password',
+  'password.external': 'If you sign in with your company’s account, change your password there.',
+  'password.done': 'Your password is changed. Wherever else you were signed in, you are signed out.',
+  'password.offline': 'The server cannot be reached. Changing the password needs a connection.',
+
   'signout.title': 'Sign out with unsent counts?',
   'signout.text': '{n} count is not confirmed. It stays on this device and is sent as yours, now or when you sign in again. If the device is lost or cleared before, it is gone. | {n} counts are not confirmed. They stay on this device and are sent as yours, now or when you sign in again. If the device is lost or cleared before, they are gone.',
   'signout.type': 'Type {word} to sign out all the same.',
@@ -286,6 +293,7 @@ export const en = {
   'error.clock-skew': "This device's clock is ahead of the server's. The count is stamped anew and sent again.",
   'error.attribution-not-allowed': 'The person who counted this has not signed in on this device. Let them sign in here once; it then goes out by itself.',
   'error.session-not-allowed': 'You may not count in this session. Sign in as somebody who may, or ask a manager.',
+  'error.password-wrong': 'The current password is wrong. If you do not know it any more, ask an admin to set another one.',
   'error.account-disabled': 'Your account is disabled. Ask an admin of your company. What you have counted stays on this device until you are let in again.',
   'error.device-revoked': 'A manager has blocked this device. Its counts stay here until it is let in again.',
   'error.not-allowed': 'Your role may not do this. Ask a lead or a manager.',

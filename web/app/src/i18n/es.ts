@@ -267,6 +267,13 @@ export const es: Messages = {
   'device.signOut': 'Salir',
   'device.signedIn': 'Has entrado como {name}',
 
+  'password.change': 'Cambiar la contraseña',
+  'password.current': 'Contraseña actual',
+  'password.new': 'Contraseña nueva',
+  'password.external': 'Si inicias sesión con la cuenta de tu empresa, cambia tu contraseña allí.',
+  'password.done': 'Tu contraseña ha cambiado. En los demás dispositivos se cerró tu sesión.',
+  'password.offline': 'No se puede contactar con el servidor. Para cambiar la contraseña hace falta conexión.',
+
   'signout.title': '¿Salir con conteos sin enviar?',
   'signout.text': '{n} conteo está sin confirmar. Queda en este dispositivo y se envía a tu nombre, ahora o cuando vuelvas a entrar. Si antes el dispositivo se pierde o se borra, desaparece. | {n} conteos están sin confirmar. Quedan en este dispositivo y se envían a tu nombre, ahora o cuando vuelvas a entrar. Si antes el dispositivo se pierde o se borra, desaparecen.',
   'signout.type': 'Escribe {word} para salir de todos modos.',
@@ -288,6 +295,7 @@ export const es: Messages = {
   'error.clock-skew': 'El reloj de este dispositivo va adelantado. El conteo se sella de nuevo y se vuelve a enviar.',
   'error.attribution-not-allowed': 'Quien contó esto no ha entrado en este dispositivo. Cuando entre aquí una vez, saldrá por sí solo.',
   'error.session-not-allowed': 'No puedes contar en esta sesión. Entra con otra persona o pregunta a la dirección.',
+  'error.password-wrong': 'La contraseña actual no es correcta. Si ya no la sabes, pide a un administrador que ponga otra.',
   'error.account-disabled': 'Tu cuenta está desactivada. Pregunta a un administrador de tu empresa. Lo que has contado queda en este dispositivo hasta que puedas entrar de nuevo.',
   'error.device-revoked': 'La dirección bloqueó este dispositivo. Sus conteos quedan aquí hasta que se permita de nuevo.',
   'error.not-allowed': 'Tu función no permite esto. Pregunta a quien dirige el equipo o la tienda.',

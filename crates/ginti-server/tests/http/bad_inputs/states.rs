@@ -46,12 +46,17 @@ async fn sessions_and_devices() -> Vec<Row> {
 
 async fn accounts() -> Vec<Row> {
     let world = add_admin(World::new().await).await;
+    let change = json!({ "currentPassword": "wrong", "newPassword": "another long one" });
+    let wrong = ask(&world, "POST", "counter", "/auth/password", Some(&change)).await;
     let disabled = json!({ "isDisabled": true });
     let path = "/maarg/poorti/Users/counter/disabled";
     assert_eq!(ask(&world, "PUT", "root", path, Some(&disabled)).await.status, 204);
     let login = json!({ "username": "counter", "password": PASSWORD });
     let shut_out = world.post("/auth/login").json(&login).send().await;
-    vec![whole("the right password of an account that was disabled", Code::AccountDisabled, &shut_out)]
+    vec![
+        whole("a change of password with a wrong current one", Code::PasswordWrong, &wrong),
+        whole("the right password of an account that was disabled", Code::AccountDisabled, &shut_out),
+    ]
 }
 
 async fn servers() -> Vec<Row> {

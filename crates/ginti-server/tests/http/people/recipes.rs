@@ -21,6 +21,7 @@ pub(super) type Ids = BTreeMap<&'static str, String>;
 pub(super) fn body(operation: &str, ids: &Ids) -> Option<(&'static str, String)> {
     let id = |name: &str| ids[name].clone();
     let json = match operation {
+        "changePassword" => json!({ "currentPassword": "of somebody else", "newPassword": "another long one" }),
         "createRun" => json!({ "workEffortId": id("workEffortId"), "workEffortName": "theirs" }),
         "createSessions" => json!({ "sessions": [{
             "countImportName": "theirs", "facilityId": id("facilityId"), "purposeType": "HARD_COUNT" }] }),

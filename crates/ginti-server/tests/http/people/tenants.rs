@@ -77,6 +77,7 @@ const ROUTES: &[(&str, u16, Stranger)] = &[
     ("invite", 201, Nothing(422)),
     ("makeApiToken", 201, Nothing(422)),
     ("planByFile", 200, Nothing(422)),
+    ("changePassword", 403, Own(403)),
     ("putAlertRules", 200, Own(200)),
     ("putReceiver", 200, Own(200)),
     ("putStock", 200, Nothing(422)),
