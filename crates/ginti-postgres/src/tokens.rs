@@ -23,7 +23,13 @@ pub(crate) async fn add(client: &impl GenericClient, token: &NewRefreshToken) ->
                ) INSERT INTO refresh_token (hash, family, of_tenant) SELECT $4, family, $1 FROM family";
     let (user, expires) = (token.user.as_str(), token.expires.unix_ms());
     let begun = client.execute(sql, &[&tenant, &user, &expires, &&token.hash[..], &token.password_hash]).await?;
-    Ok(begun == 1)
+    if begun == 0 {
+        return Ok(false);
+    }
+    if let Some(former) = &token.replaces {
+        revoke(client, former).await?;
+    }
+    Ok(true)
 }
 
 pub(crate) async fn rotate(

@@ -103,6 +103,7 @@ macro_rules! conformance_tests {
             tokens::within_the_grace_a_token_is_exchanged_again
             tokens::after_the_grace_reuse_revokes_the_family
             tokens::a_new_password_ends_the_sign_ins_made_with_the_old_one
+            tokens::a_new_sign_in_ends_the_one_it_takes_the_place_of
             tokens::ended_revoked_and_unknown_tokens_are_refused
             tokens::blocking_a_device_ends_the_sign_ins_on_it_and_no_others
         }

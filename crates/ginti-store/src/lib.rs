@@ -145,7 +145,7 @@ pub trait Store: Send + Sync + 'static {
     /// families of its refresh tokens are revoked, and stay so when it is let in again.
     async fn set_device_revoked(&self, tenant: &TenantId, device: &DeviceId, revoked: bool) -> Result<(), StoreError>;
 
-    /// Begins a family of refresh tokens at sign-in. `false`, and nothing begins: the account is gone, was disabled, or has another
+    /// Begins a family of refresh tokens at sign-in, and ends the one that it takes the place of. `false`, and nothing begins: the account is gone, was disabled, or has another
     /// password by now; so that neither disabling nor another password misses a sign-in that is under way.
     async fn add_refresh_token(&self, token: NewRefreshToken) -> Result<bool, StoreError>;
     /// Exchanges a refresh token for its successor. Within the grace after its first use a token may be exchanged again

@@ -351,6 +351,8 @@ pub struct NewRefreshToken {
     pub password_hash: Option<String>,
     /// When the family ends, whatever happens.
     pub expires: Timestamp,
+    /// SHA-256 of a refresh token that its holder gives up for this one: its family ends, whoever's it is.
+    pub replaces: Option<[u8; 32]>,
 }
 
 /// What came of presenting a refresh token.

@@ -26,6 +26,7 @@ async fn begins(world: &World, name: &str, hash: u8, password_hash: Option<&str>
         user: person(name),
         password_hash: password_hash.map(str::to_owned),
         expires: at(LATER_MS),
+        replaces: None,
     };
     world.store.add_refresh_token(first).await.unwrap()
 }

@@ -28,16 +28,25 @@ pub(crate) struct Flow {
     pub(crate) verifier: String,
     /// Where in the app to go then.
     pub(crate) return_to: String,
+    /// SHA-256 of the refresh token that the browser had when it left, if it had one: base64url.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replaces: Option<String>,
     /// Milliseconds.
     expires: i64,
 }
 
 impl Flow {
     /// A fresh one.
-    pub(crate) fn begin(deps: &Deps, return_to: String) -> Self {
+    pub(crate) fn begin(deps: &Deps, return_to: String, replaces: Option<[u8; 32]>) -> Self {
         let random = || URL_SAFE_NO_PAD.encode(deps.random::<32>());
         let expires = deps.now().unix_ms() + GOOD_FOR_MS;
-        Self { state: random(), nonce: random(), verifier: random(), return_to, expires }
+        let replaces = replaces.map(|hash| URL_SAFE_NO_PAD.encode(hash));
+        Self { state: random(), nonce: random(), verifier: random(), return_to, replaces, expires }
+    }
+
+    /// SHA-256 of the refresh token of the sign-in that this one takes the place of.
+    pub(crate) fn replaces(&self) -> Option<[u8; 32]> {
+        URL_SAFE_NO_PAD.decode(self.replaces.as_ref()?).ok()?.try_into().ok()
     }
 
     /// What the provider is told of the verifier beforehand.

@@ -95,7 +95,8 @@ impl From<User> for UserDto {
 
 /// Sign in
 ///
-/// Sets a refresh cookie (`__Host-ginti-refresh`) that no script can read.
+/// Sets a refresh cookie (`__Host-ginti-refresh`) that no script can read. The sign-in of the cookie that it overwrites, whoever's that
+/// was, ends.
 #[utoipa::path(
     post,
     path = "/auth/login",
@@ -119,12 +120,13 @@ pub(super) async fn login(
     _: SameOrigin,
     Extension(attempts): Extension<Attempts>,
     ClientAddress(address): ClientAddress,
+    headers: HeaderMap,
     request::Json(login): request::Json<LoginDto>,
 ) -> Answer<Response> {
     refuse_while_draining(&deps)?;
     let attempt = attempts.take(&login.username, address, deps.now());
     let answer = match attempt.wait_seconds {
-        None => sign_in(&deps, login, &attempt).await,
+        None => sign_in(&deps, login, &attempt, &headers).await,
         Some(seconds) => Err(too_many(seconds)),
     };
     let mut response = answer.into_response();
@@ -142,7 +144,7 @@ pub(super) fn too_many(seconds: u32) -> ProblemResponse {
     ProblemResponse::new(Code::TooManyRequests, detail).retry_after(seconds)
 }
 
-async fn sign_in(deps: &Deps, login: LoginDto, attempt: &Attempt) -> Answer<Response> {
+async fn sign_in(deps: &Deps, login: LoginDto, attempt: &Attempt, headers: &HeaderMap) -> Answer<Response> {
     let known = match UserLoginId::new(login.username) {
         Ok(name) => deps.store.login(&name).await.inspect_err(|_| attempt.undone())?,
         Err(_) => None,
@@ -165,6 +167,7 @@ async fn sign_in(deps: &Deps, login: LoginDto, attempt: &Attempt) -> Answer<Resp
         user: user.id.clone(),
         password_hash: Some(password_hash),
         expires,
+        replaces: RefreshCookie::read(headers).as_ref().map(RefreshToken::hash),
     };
     if !deps.store.add_refresh_token(family).await? {
         // Disabled, or given another password, while this one was being checked.

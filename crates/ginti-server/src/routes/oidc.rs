@@ -109,7 +109,9 @@ async fn begin(
     if !is_local(&to) {
         return Err(Refused::new("return-to-invalid", "returnTo is not a path of this server"));
     }
-    let flow = Flow::begin(deps, to);
+    // Where the provider sends the person back from its own site, browsers keep the cookie to themselves.
+    let replaces = RefreshCookie::read(headers).as_ref().map(RefreshToken::hash);
+    let flow = Flow::begin(deps, to, replaces);
     let url = provider.sign_in_url(&flow, &callback_url(headers)?, deps.now()).await?;
     Ok((url, flow.set(deps)))
 }
@@ -180,7 +182,7 @@ async fn finish(
     let name = provider.name_of(answer, &flow, &callback_url(headers)?, deps.now()).await?;
     let user = known(deps, &name).await?;
     let (tenant, id) = (user.tenant.as_str(), user.id.as_str());
-    let cookie = refresh_cookie(deps, &user).await?;
+    let cookie = refresh_cookie(deps, &user, flow.replaces()).await?;
     tracing::info!(tenant, user = id, "signed in with the provider");
     Ok((flow.return_to, cookie))
 }
@@ -205,7 +207,7 @@ fn disabled(name: &str) -> Refused {
     Refused::new("account-disabled", format!("the account of {name:?} is disabled"))
 }
 
-async fn refresh_cookie(deps: &Deps, user: &User) -> Result<HeaderValue, Refused> {
+async fn refresh_cookie(deps: &Deps, user: &User, replaces: Option<[u8; 32]>) -> Result<HeaderValue, Refused> {
     let token = RefreshToken::new(deps.random());
     let expires = Timestamp::from_unix_ms(deps.now().unix_ms() + deps.config.refresh_family_ms);
     let family = NewRefreshToken {
@@ -214,6 +216,7 @@ async fn refresh_cookie(deps: &Deps, user: &User) -> Result<HeaderValue, Refused
         user: user.id.clone(),
         password_hash: None,
         expires,
+        replaces,
     };
     if deps.store.add_refresh_token(family).await.map_err(|error| storage(&error))? {
         return Ok(RefreshCookie::set(&token, deps.config.refresh_family_ms));

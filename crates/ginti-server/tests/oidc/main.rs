@@ -8,7 +8,7 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-use ginti_desk::{Desk, Invite};
+use ginti_desk::{Desk, DisabledSet, Invite, SetDisabled};
 use ginti_server::{
     Config, Deps, Drain, OidcConfig,
     auth::{ApiTokens, Passwords, TokenKeys},
@@ -140,6 +140,33 @@ async fn a_person_signs_in_at_the_provider_and_is_signed_in_here() {
     let names: Vec<_> = world.browser.cookies.iter().map(|cookie| cookie.name.as_str()).collect();
     assert!(names.contains(&"__Host-ginti-refresh") && !names.contains(&"__Host-ginti-oidc"), "{names:?}");
     assert_eq!(world.who().await.as_deref(), Some("asha"));
+}
+
+/// Browsers do not send the refresh cookie along where another site leads, so it is taken away for the way back.
+#[tokio::test]
+async fn a_sign_in_with_the_provider_ends_the_one_before_and_a_disabled_person_gets_none() {
+    const REFRESH: &str = "__Host-ginti-refresh";
+    let mut world = World::new(&[]).await;
+    assert_eq!(world.sign_in("asha", |_| ()).await, "/sessions?signedIn=1");
+    world.browser.cookies.retain(|cookie| cookie.name == REFRESH);
+    let before = world.browser.cookies.clone();
+    let url = world.start().await.leads_to().unwrap();
+    world.browser.cookies.retain(|cookie| cookie.name != REFRESH);
+    let back = world.at_provider(&url, "asha").await;
+    let end = world.browser.fetch("GET", &back, None).await;
+    assert_eq!(end.leads_to().unwrap().query(), Some("signedIn=1"));
+    assert_eq!(world.who().await.as_deref(), Some("asha"));
+    let now = std::mem::replace(&mut world.browser.cookies, before);
+    assert_eq!(world.who().await, None, "it has ended");
+    world.browser.cookies = now;
+    assert_eq!(world.who().await.as_deref(), Some("asha"));
+
+    let user = UserLoginId::new("asha").unwrap();
+    let disable = SetDisabled { tenant: tenant(), by: None, user, disabled: true, now: world.deps.now() };
+    assert_eq!(Desk::new(world.deps.store.clone()).run(disable).await.unwrap(), DisabledSet::Done);
+    assert_eq!(world.who().await, None);
+    world.browser.cookies.clear();
+    assert_eq!(world.sign_in("asha", |_| ()).await, "/?signInError=account-disabled");
 }
 
 #[tokio::test]

@@ -33,6 +33,9 @@ impl Core {
         let family = self.conn.prepare_cached(sql)?.query_row(values, |row| row.get::<_, i64>(0)).optional()?;
         let Some(family) = family else { return Ok(false) };
         self.conn.execute("INSERT INTO refresh_token (hash, family) VALUES (?1, ?2)", params![token.hash, family])?;
+        if let Some(former) = &token.replaces {
+            self.revoke_refresh_token(former)?;
+        }
         Ok(true)
     }
 

@@ -18,6 +18,7 @@ pub async fn everything_survives_closing_and_opening(fixture: &dyn Fixture) {
         user: person("ann"),
         password_hash: None,
         expires: at(NOW_MS + 1_000),
+        replaces: None,
     };
     assert!(store.add_refresh_token(token).await.unwrap());
     let import = || batch("d1", 1, vec![count("1", 10, 1), count("1", 10, 1), count("1", 5, 1)]);

@@ -16,9 +16,19 @@ fn token(name: u8) -> [u8; 32] {
 }
 
 async fn begin(store: &dyn Store, name: u8) {
-    let (tenant, user) = (tenant("acme"), person("ann"));
-    let first = NewRefreshToken { hash: token(name), tenant, user, password_hash: None, expires: at(END_MS) };
-    assert!(store.add_refresh_token(first).await.unwrap());
+    assert!(begin_in_place_of(store, name, None).await);
+}
+
+async fn begin_in_place_of(store: &dyn Store, name: u8, former: Option<u8>) -> bool {
+    let first = NewRefreshToken {
+        hash: token(name),
+        tenant: tenant("acme"),
+        user: person("ann"),
+        password_hash: Some("hash of ann".to_owned()),
+        expires: at(END_MS),
+        replaces: former.map(token),
+    };
+    store.add_refresh_token(first).await.unwrap()
 }
 
 async fn rotate(store: &dyn Store, from: u8, to: u8, now: Timestamp) -> RefreshRotation {
@@ -78,6 +88,34 @@ pub async fn ended_revoked_and_unknown_tokens_are_refused(fixture: &dyn Fixture)
     assert_eq!(rotate(&*store, 21, 22, at(NOW_MS)).await, rotated(), "what ended made no room for confusion");
 }
 
+/// Whichever token of the former was still held; what did not begin ended nothing.
+pub async fn a_new_sign_in_ends_the_one_it_takes_the_place_of(fixture: &dyn Fixture) {
+    let store = world(fixture).await;
+    begin(&*store, 1).await;
+    begin(&*store, 11).await;
+    assert_eq!(rotate(&*store, 1, 2, at(NOW_MS)).await, rotated());
+    assert!(begin_in_place_of(&*store, 21, Some(1)).await);
+    assert_eq!(rotate(&*store, 2, 3, at(NOW_MS)).await, RefreshRotation::Refused);
+    assert_eq!(rotate(&*store, 11, 12, at(NOW_MS)).await, rotated());
+    assert!(begin_in_place_of(&*store, 31, Some(99)).await, "one that nobody knows is no hindrance");
+    let acme = tenant("acme");
+    store
+        .put_user(&acme, NewUser { password_hash: "another hash".to_owned(), ..new_user(&acme, "ann") })
+        .await
+        .unwrap();
+    let ben = NewRefreshToken {
+        hash: token(41),
+        tenant: acme,
+        user: person("ben"),
+        password_hash: None,
+        expires: at(END_MS),
+        replaces: None,
+    };
+    assert!(store.add_refresh_token(ben).await.unwrap());
+    assert!(!begin_in_place_of(&*store, 51, Some(41)).await, "the password is another one by now");
+    assert!(matches!(rotate(&*store, 41, 42, at(NOW_MS)).await, RefreshRotation::Rotated { .. }));
+}
+
 /// Whoever knew the old password is out; a change of anything else ends nobody's sign-in, nor does another's new password.
 pub async fn a_new_password_ends_the_sign_ins_made_with_the_old_one(fixture: &dyn Fixture) {
     let store = world(fixture).await;
@@ -91,6 +129,8 @@ pub async fn a_new_password_ends_the_sign_ins_made_with_the_old_one(fixture: &dy
     assert_eq!(rotate(&*store, 1, 2, at(NOW_MS)).await, rotated());
     store.put_user(&acme, other("ann")).await.unwrap();
     assert_eq!(rotate(&*store, 2, 3, at(NOW_MS)).await, RefreshRotation::Refused);
+    assert!(!begin_in_place_of(&*store, 4, None).await, "nor does one begin that was checked against the old one");
+    store.put_user(&acme, new_user(&acme, "ann")).await.unwrap();
     begin(&*store, 4).await;
     assert_eq!(rotate(&*store, 4, 5, at(NOW_MS)).await, rotated());
 }

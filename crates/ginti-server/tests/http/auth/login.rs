@@ -1,8 +1,11 @@
 //! `POST /auth/login` and `GET /auth/me`.
 
+use std::sync::Arc;
+
+use ginti_postgres::PostgresStore;
 use serde_json::json;
 
-use crate::support::{PASSWORD, World};
+use crate::support::{Answer, PASSWORD, World};
 
 #[tokio::test]
 async fn signing_in_gives_a_token_the_person_and_a_cookie_no_script_can_read() {
@@ -102,4 +105,44 @@ async fn another_sites_page_cannot_sign_anyone_in_or_out() {
     call("/auth/login").header("origin", "https://ginti.example").send().await.ok();
     let behind_a_proxy = call("/auth/login").header("origin", "https://counts.example");
     behind_a_proxy.header("sec-fetch-site", "same-origin").send().await.ok();
+}
+
+async fn one_sign_in_in_the_place_of_another(world: World) {
+    let cookie = |answer: &Answer| answer.header("set-cookie").split(';').next().unwrap().to_owned();
+    let sign_in = async |name: &str, password: &str, held: &str| {
+        let login = json!({ "username": name, "password": password, "deviceId": "device-1" });
+        world.post("/auth/login").header("cookie", held).json(&login).send().await
+    };
+    let refresh = async |held: &str| world.post("/auth/refresh").header("cookie", held).send().await;
+    let first = cookie(&sign_in("counter", PASSWORD, "").await);
+    let elsewhere = cookie(&sign_in("counter", PASSWORD, "").await);
+    let renewed = cookie(&refresh(&first).await);
+    sign_in("counter2", "wrong", &renewed).await.problem("credentials-wrong");
+    refresh(&renewed).await.ok();
+
+    // The same person again, a colleague, and somebody of another company: the cookie is overwritten each time.
+    let mut held = renewed;
+    for name in ["counter", "counter2", "rival"] {
+        let next = cookie(&sign_in(name, PASSWORD, &held).await);
+        for former in [&held, &first] {
+            refresh(former).await.problem("refresh-refused");
+        }
+        assert_eq!(refresh(&next).await.ok()["user"]["userLoginId"], name);
+        held = next;
+    }
+    refresh(&elsewhere).await.ok();
+    let strange = format!("__Host-ginti-refresh={}", "A".repeat(43));
+    sign_in("counter", PASSWORD, &strange).await.ok();
+}
+
+#[tokio::test]
+async fn signing_in_on_a_device_ends_the_sign_in_it_takes_the_place_of() {
+    one_sign_in_in_the_place_of_another(World::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn signing_in_on_a_device_ends_the_sign_in_it_takes_the_place_of_on_postgresql() {
+    let database = ginti_cluster::Database::new().await.unwrap();
+    let store = PostgresStore::connect(&database.url, ginti_postgres::Options::default()).await.unwrap();
+    one_sign_in_in_the_place_of_another(World::new().await.over(Arc::new(store), true).await).await;
 }

@@ -277,6 +277,7 @@ impl Server {
             user: user.id.clone(),
             password_hash: None,
             expires: Timestamp::from_unix_ms(now.unix_ms() + 60_000),
+            replaces: None,
         };
         self.world.store.add_refresh_token(family).await.unwrap();
         let cookie = format!("__Host-ginti-refresh={}", URL_SAFE_NO_PAD.encode(token));
