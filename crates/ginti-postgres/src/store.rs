@@ -5,7 +5,8 @@ use std::{any::Any, sync::Arc};
 use ginti_store::{
     Access, AssignmentPage, Catalogue, DemoMark, DeviceReport, DeviceSeen, Facility, HistoryEntry, Import, Imported,
     ItemPage, Job, Ledger, Login, NewRefreshToken, NewSession, NewUser, ProductPage, RefreshRotation, Reported, Scope,
-    SessionDevice, SessionEvent, SessionSummary, SessionUpdate, SessionUpdated, Store, StoreError, User, async_trait,
+    SessionDevice, SessionEvent, SessionSummary, SessionUpdate, SessionUpdated, SignInOf, Store, StoreError, User,
+    async_trait,
 };
 use ginti_types::{DeviceId, Epoch, ItemSeqId, SessionId, SessionStatus, TenantId, Timestamp, UserLoginId};
 use tokio::sync::watch;
@@ -209,7 +210,7 @@ impl Store for PostgresStore {
         done!(self, Scope::House, work => tokens::rotate(&**work, presented, successor, now, grace_ms))
     }
 
-    async fn revoke_refresh_token(&self, presented: &[u8; 32]) -> Result<(), StoreError> {
+    async fn revoke_refresh_token(&self, presented: &[u8; 32]) -> Result<Option<SignInOf>, StoreError> {
         // The token says whose it is.
         done!(self, Scope::House, work => tokens::revoke(&**work, presented))
     }

@@ -1,8 +1,8 @@
 //! Refresh tokens: families that rotate, and the devices that hold them. Only hashes are here, never a token.
 
-use ginti_store::{NewRefreshToken, RefreshRotation};
+use ginti_store::{NewRefreshToken, RefreshRotation, SignInOf};
 use ginti_types::{TenantId, Timestamp, UserLoginId};
-use tokio_postgres::GenericClient;
+use tokio_postgres::{GenericClient, Row};
 
 use crate::{
     error::{Fallible, corrupt},
@@ -45,35 +45,41 @@ pub(crate) async fn rotate(
                WHERE hash = $1 FOR UPDATE OF refresh_family";
     let found = client.query_opt(sql, &[&&presented[..]]).await?;
     prune(client, now).await?;
-    let Some(row) = found.filter(|row| !row.get::<_, bool>(2) && now.unix_ms() < row.get(5)) else {
-        return Ok(RefreshRotation::Refused);
-    };
+    let Some(row) = found else { return Ok(RefreshRotation::Refused(None)) };
+    let of = sign_in_of(&row, 3)?;
+    if row.get(2) || now.unix_ms() >= row.get(5) {
+        return Ok(RefreshRotation::Refused(Some(of)));
+    }
     let family: i64 = row.get(0);
     // As it is now that the family is locked.
     let used: Option<i64> =
         client.query_one("SELECT used FROM refresh_token WHERE hash = $1", &[&&presented[..]]).await?.get(0);
     if used.is_some_and(|used| now.unix_ms().saturating_sub(used) > grace_ms) {
         revoke_family(client, family).await?;
-        return Ok(RefreshRotation::Reused);
+        return Ok(RefreshRotation::Reused(of));
     }
     let sql = "UPDATE refresh_token SET used = $2 WHERE hash = $1 AND used IS NULL";
     client.execute(sql, &[&&presented[..], &now.unix_ms()]).await?;
     let sql = "INSERT INTO refresh_token (hash, family, of_tenant) SELECT $1, family, tenant_key FROM refresh_family
                WHERE family = $2";
     client.execute(sql, &[&&successor[..], &family]).await?;
-    Ok(RefreshRotation::Rotated {
-        tenant: TenantId::new(row.get::<_, String>(3)).map_err(corrupt)?,
-        user: UserLoginId::new(row.get::<_, String>(4)).map_err(corrupt)?,
-        expires: Timestamp::from_unix_ms(row.get(5)),
+    Ok(RefreshRotation::Rotated { tenant: of.tenant, user: of.user, expires: Timestamp::from_unix_ms(row.get(5)) })
+}
+
+/// From two columns of a row: tenant and user.
+fn sign_in_of(row: &Row, first: usize) -> Fallible<SignInOf> {
+    Ok(SignInOf {
+        tenant: TenantId::new(row.get::<_, String>(first)).map_err(corrupt)?,
+        user: UserLoginId::new(row.get::<_, String>(first + 1)).map_err(corrupt)?,
     })
 }
 
-pub(crate) async fn revoke(client: &impl GenericClient, presented: &[u8; 32]) -> Fallible<()> {
-    let found = client.query_opt("SELECT family FROM refresh_token WHERE hash = $1", &[&&presented[..]]).await?;
-    match found {
-        Some(row) => revoke_family(client, row.get(0)).await,
-        None => Ok(()),
-    }
+pub(crate) async fn revoke(client: &impl GenericClient, presented: &[u8; 32]) -> Fallible<Option<SignInOf>> {
+    let sql = "SELECT family, tenant_id, user_login_id
+               FROM refresh_token JOIN refresh_family USING (family) JOIN tenant USING (tenant_key) WHERE hash = $1";
+    let Some(row) = client.query_opt(sql, &[&&presented[..]]).await? else { return Ok(None) };
+    revoke_family(client, row.get(0)).await?;
+    sign_in_of(&row, 1).map(Some)
 }
 
 /// Notes that the device, by its key, holds the family of that token.

@@ -13,8 +13,9 @@ mod password;
 mod refresh;
 mod same_origin;
 mod token;
+mod told;
 
-pub(crate) use address::{ClientAddress, Peer};
+pub(crate) use address::{ClientAddress, Peer, client_address};
 pub(crate) use algorithms::install as install_algorithms;
 pub(crate) use api_token::ApiTokenText;
 pub use api_token::ApiTokens;
@@ -27,3 +28,4 @@ pub use token::{TokenError, TokenKeys};
 
 pub(crate) use refresh::{RefreshCookie, RefreshToken};
 pub(crate) use same_origin::SameOrigin;
+pub(crate) use told::{Place, Way};

@@ -5,7 +5,7 @@ use std::{any::Any, sync::Arc, time::Instant};
 use axum::{
     Router,
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
 };
@@ -21,7 +21,10 @@ use tower_http::{
 };
 use tracing::{Instrument, field::Empty};
 
-use crate::{Deps, ProblemResponse};
+use crate::{
+    Deps, ProblemResponse,
+    auth::{Peer, client_address},
+};
 
 /// Compressing less than a network packet gains nothing.
 const COMPRESS_BYTES_MIN: u64 = 1_024;
@@ -57,7 +60,8 @@ pub(crate) async fn method_not_allowed(request: Request) -> ProblemResponse {
     ProblemResponse::new(Code::MethodNotAllowed, detail)
 }
 
-/// Gives the request an id and a span, and logs how it ended. Paths are logged, queries, headers and bodies are not.
+/// Gives the request an id and a span, and logs how it ended; what somebody was not allowed in a line of its own. Paths are logged,
+/// queries, headers and bodies are not.
 async fn observe(State(deps): State<Deps>, request: Request, next: Next) -> Response {
     let id = request_id(&request, &deps);
     let span = tracing::info_span!(
@@ -66,7 +70,10 @@ async fn observe(State(deps): State<Deps>, request: Request, next: Next) -> Resp
         method = %request.method(),
         path = request.uri().path(),
         tenant = Empty,
+        user = Empty,
     );
+    let peer = request.extensions().get::<Peer>().copied();
+    let address = client_address(peer, request.headers(), &deps.config.trusted_proxies);
     // Only known methods: a stranger could invent others without end.
     let method = if matches!(request.method().as_str(), "GET" | "POST" | "PUT" | "DELETE" | "HEAD" | "OPTIONS") {
         request.method().as_str().to_owned()
@@ -78,7 +85,11 @@ async fn observe(State(deps): State<Deps>, request: Request, next: Next) -> Resp
         let mut response = next.run(request).await;
         let seconds = begun.elapsed().as_secs_f64();
         let status = response.status().as_u16();
-        tracing::info!(status, seconds, "answered");
+        let code = response.extensions().get::<Code>().map(|code| code.as_str());
+        if response.status() == StatusCode::FORBIDDEN {
+            tracing::warn!(code, address = address.map(tracing::field::display), "not allowed");
+        }
+        tracing::info!(status, seconds, code, "answered");
         metrics::counter!("ginti_requests_total", "method" => method.clone(), "status" => status.to_string())
             .increment(1);
         metrics::histogram!("ginti_request_seconds", "method" => method).record(seconds);

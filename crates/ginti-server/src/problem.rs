@@ -50,6 +50,11 @@ impl ProblemResponse {
         self
     }
 
+    /// What kind of problem it is.
+    pub fn code(&self) -> Code {
+        Code::from_name(&self.problem.code).unwrap_or(Code::InternalError)
+    }
+
     /// The server is shutting down.
     pub fn draining() -> Self {
         Self::new(
@@ -120,9 +125,12 @@ impl From<TooManyChecks> for ProblemResponse {
 
 impl IntoResponse for ProblemResponse {
     fn into_response(self) -> Response {
+        let code = self.code();
         let status = StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_vec(&self.problem).expect("a problem is always JSON");
         let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
+        // For the log, which the layer around all routes writes.
+        response.extensions_mut().insert(code);
         let headers = response.headers_mut();
         if let Some(seconds) = self.retry_after_seconds {
             headers.insert(header::RETRY_AFTER, seconds.into());

@@ -5,7 +5,8 @@ use std::{any::Any, sync::Arc};
 use ginti_store::{
     Access, AssignmentPage, Catalogue, DemoMark, DeviceReport, DeviceSeen, Facility, HistoryEntry, Import, Imported,
     ItemPage, Job, Ledger, Login, NewRefreshToken, NewSession, NewUser, ProductPage, RefreshRotation, Reported,
-    SessionDevice, SessionEvent, SessionSummary, SessionUpdate, SessionUpdated, Store, StoreError, User, async_trait,
+    SessionDevice, SessionEvent, SessionSummary, SessionUpdate, SessionUpdated, SignInOf, Store, StoreError, User,
+    async_trait,
 };
 use ginti_types::{DeviceId, Epoch, ItemSeqId, SessionId, SessionStatus, TenantId, Timestamp, UserLoginId};
 use tokio::sync::watch;
@@ -190,7 +191,7 @@ impl Store for SqliteStore {
         self.runner.write(1, move |core| core.rotate_refresh_token(&presented, &successor, now, grace_ms)).await
     }
 
-    async fn revoke_refresh_token(&self, presented: &[u8; 32]) -> Result<(), StoreError> {
+    async fn revoke_refresh_token(&self, presented: &[u8; 32]) -> Result<Option<SignInOf>, StoreError> {
         let presented = *presented;
         self.runner.write(1, move |core| core.revoke_refresh_token(&presented)).await
     }

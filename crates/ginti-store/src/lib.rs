@@ -23,7 +23,7 @@ pub use error::StoreError;
 pub use model::{
     Access, Assignment, AssignmentPage, Catalogue, DemoMark, DeviceSeen, Facility, HistoryEntry, Import, ImportItem,
     Imported, ItemPage, ItemRow, Ledger, Login, NewRefreshToken, NewSession, NewUser, Product, ProductPage,
-    RefreshRotation, Refusal, Role, Session, SessionSummary, User,
+    RefreshRotation, Refusal, Role, Session, SessionSummary, SignInOf, User,
 };
 
 pub use record::Record;
@@ -157,8 +157,8 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
         grace_ms: i64,
     ) -> Result<RefreshRotation, StoreError>;
-    /// Revokes the family of that token; an unknown token is no error.
-    async fn revoke_refresh_token(&self, presented: &[u8; 32]) -> Result<(), StoreError>;
+    /// Revokes the family of that token, and says whose it was; an unknown token is no error.
+    async fn revoke_refresh_token(&self, presented: &[u8; 32]) -> Result<Option<SignInOf>, StoreError>;
 
     /// A secret of that name (such as the token signing key), made from `fresh` if there is none yet. It survives restarts.
     async fn secret(&self, name: &str, fresh: &[u8]) -> Result<Vec<u8>, StoreError>;

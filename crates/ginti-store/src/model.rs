@@ -355,6 +355,15 @@ pub struct NewRefreshToken {
     pub replaces: Option<[u8; 32]>,
 }
 
+/// Whose sign-in a refresh token belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignInOf {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The person.
+    pub user: UserLoginId,
+}
+
 /// What came of presenting a refresh token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RefreshRotation {
@@ -367,10 +376,10 @@ pub enum RefreshRotation {
         /// End of the family.
         expires: Timestamp,
     },
-    /// Unknown, expired or revoked.
-    Refused,
-    /// Used again after its grace: the family is revoked now.
-    Reused,
+    /// Expired or revoked, and whose it was; or unknown.
+    Refused(Option<SignInOf>),
+    /// Used again after its grace: the family, which was this person's, is revoked now.
+    Reused(SignInOf),
 }
 
 /// The demo's mark.

@@ -28,7 +28,7 @@ impl FromRequestParts<Deps> for ClientAddress {
 
 /// The client's address. Only what a trusted proxy has added to `X-Forwarded-For` counts, from the right: all else a client can
 /// write itself.
-fn client_address(peer: Option<Peer>, headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
+pub(crate) fn client_address(peer: Option<Peer>, headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
     let mut address = peer?.0.to_canonical();
     let is_proxy = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     let said: Vec<&str> = headers

@@ -31,7 +31,8 @@ impl FromRequestParts<Deps> for Caller {
             if is_program { deps.api_tokens.check(deps, token).await? } else { deps.tokens.check(token, deps.now()) };
         match checked {
             Ok(granted) => {
-                tracing::Span::current().record("tenant", granted.access.tenant.as_str());
+                let (tenant, user) = (granted.access.tenant.as_str(), granted.access.user.as_str());
+                tracing::record_all!(tracing::Span::current(), tenant = tenant, user = user);
                 Ok(Self { access: granted.access, role: granted.role, is_program })
             }
             Err(TokenError::Expired) if is_program => {

@@ -14,7 +14,9 @@ use utoipa::ToSchema;
 use super::openapi::{BodyErrors, SignedInErrors};
 use crate::{
     Deps,
-    auth::{Attempt, Attempts, Caller, ClientAddress, RefreshCookie, RefreshToken, SameOrigin, account_disabled},
+    auth::{
+        Attempt, Attempts, Caller, ClientAddress, Place, RefreshCookie, RefreshToken, SameOrigin, Way, account_disabled,
+    },
     problem::{Answer, ProblemResponse},
     request::{self, OptionalJson},
     schema,
@@ -125,9 +127,13 @@ pub(super) async fn login(
 ) -> Answer<Response> {
     refuse_while_draining(&deps)?;
     let attempt = attempts.take(&login.username, address, deps.now());
+    let place = Place { device: login.device_id.clone(), address };
     let answer = match attempt.wait_seconds {
-        None => sign_in(&deps, login, &attempt, &headers).await,
-        Some(seconds) => Err(too_many(seconds)),
+        None => sign_in(&deps, login, &attempt, &headers, &place).await,
+        Some(seconds) => {
+            place.sign_in_failed(Code::TooManyRequests, None);
+            Err(too_many(seconds))
+        }
     };
     let mut response = answer.into_response();
     attempt.write(response.headers_mut());
@@ -144,18 +150,27 @@ pub(super) fn too_many(seconds: u32) -> ProblemResponse {
     ProblemResponse::new(Code::TooManyRequests, detail).retry_after(seconds)
 }
 
-async fn sign_in(deps: &Deps, login: LoginDto, attempt: &Attempt, headers: &HeaderMap) -> Answer<Response> {
+async fn sign_in(
+    deps: &Deps,
+    login: LoginDto,
+    attempt: &Attempt,
+    headers: &HeaderMap,
+    place: &Place,
+) -> Answer<Response> {
     let known = match UserLoginId::new(login.username) {
         Ok(name) => deps.store.login(&name).await.inspect_err(|_| attempt.undone())?,
         Err(_) => None,
     };
     let hash = known.as_ref().map(|known| known.password_hash.clone());
     let matches = deps.passwords.matches(login.password, hash).await.inspect_err(|_| attempt.undone())?;
-    let Some(Login { user, password_hash, is_disabled }) = known.filter(|_| matches) else {
+    let failed = |code, user| place.sign_in_failed(code, user);
+    let Some(Login { user, password_hash, is_disabled }) = known.as_ref().filter(|_| matches).cloned() else {
+        failed(Code::CredentialsWrong, known.as_ref().map(|known| &known.user));
         return Err(credentials_wrong());
     };
     attempt.succeeded();
     if is_disabled {
+        failed(Code::AccountDisabled, Some(&user));
         return Err(account_disabled());
     }
     let now = deps.now();
@@ -171,10 +186,12 @@ async fn sign_in(deps: &Deps, login: LoginDto, attempt: &Attempt, headers: &Head
     };
     if !deps.store.add_refresh_token(family).await? {
         // Disabled, or given another password, while this one was being checked.
+        failed(Code::CredentialsWrong, Some(&user));
         return Err(credentials_wrong());
     }
     let device = RefreshDto { device_id: login.device_id, ..RefreshDto::default() };
     note_device(deps, &user, &token, device, now).await?;
+    place.signed_in(Way::Password, &user);
     Ok(signed_in(deps, user, &token, expires, now))
 }
 
@@ -206,11 +223,16 @@ fn credentials_wrong() -> ProblemResponse {
 pub(super) async fn refresh(
     State(deps): State<Deps>,
     _: SameOrigin,
+    ClientAddress(address): ClientAddress,
     headers: HeaderMap,
     OptionalJson(refresh): OptionalJson<RefreshDto>,
 ) -> Answer<Response> {
     refuse_while_draining(&deps)?;
-    let presented = RefreshCookie::read(&headers).ok_or_else(|| refused("Nobody is signed in here. Sign in first."))?;
+    let place = Place { device: refresh.device_id.clone(), address };
+    let Some(presented) = RefreshCookie::read(&headers) else {
+        place.refresh_refused("no-cookie", None);
+        return Err(refused("Nobody is signed in here. Sign in first."));
+    };
     let (successor, now) = (RefreshToken::new(deps.random()), deps.now());
     let rotation = deps
         .store
@@ -218,9 +240,12 @@ pub(super) async fn refresh(
         .await?;
     let (tenant, user, expires) = match rotation {
         RefreshRotation::Rotated { tenant, user, expires } => (tenant, user, expires),
-        RefreshRotation::Refused => return Err(refused("The sign-in has ended. Sign in again.")),
-        RefreshRotation::Reused => {
-            tracing::warn!("a refresh token was used again after its grace; its sign-in was revoked");
+        RefreshRotation::Refused(of) => {
+            place.refresh_refused(if of.is_some() { "ended" } else { "unknown" }, of.as_ref());
+            return Err(refused("The sign-in has ended. Sign in again."));
+        }
+        RefreshRotation::Reused(of) => {
+            place.refresh_refused("reused", Some(&of));
             return Err(refused("The sign-in was used twice, so it was ended to be safe. Sign in again."));
         }
     };
@@ -247,11 +272,14 @@ pub(super) async fn refresh(
 pub(super) async fn logout(
     State(deps): State<Deps>,
     _: SameOrigin,
+    ClientAddress(address): ClientAddress,
     headers: HeaderMap,
     _: OptionalJson<Nothing>,
 ) -> Answer<impl IntoResponse> {
-    if let Some(presented) = RefreshCookie::read(&headers) {
-        deps.store.revoke_refresh_token(&presented.hash()).await?;
+    if let Some(presented) = RefreshCookie::read(&headers)
+        && let Some(of) = deps.store.revoke_refresh_token(&presented.hash()).await?
+    {
+        Place { device: None, address }.signed_out(&of);
     }
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, RefreshCookie::clear())]))
 }

@@ -1,6 +1,6 @@
 //! `/auth/methods` and `/auth/oidc`: which ways to sign in there are, and the one that leads to an external provider and back.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     Extension, Json,
@@ -17,7 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     Deps,
-    auth::{RefreshCookie, RefreshToken},
+    auth::{ClientAddress, Place, RefreshCookie, RefreshToken, Way},
     oidc::{
         Provider, Refused,
         flow::{Flow, is_local},
@@ -89,13 +89,14 @@ pub(super) struct StartQuery {
 pub(super) async fn start(
     State(deps): State<Deps>,
     Extension(external): Extension<External>,
+    ClientAddress(address): ClientAddress,
     headers: HeaderMap,
     Params(query): Params<StartQuery>,
 ) -> Response {
     let to = query.return_to.unwrap_or_else(|| "/".to_owned());
     match begin(&deps, &external, &headers, to).await {
         Ok((url, cookie)) => redirect(&url, [cookie]),
-        Err(refused) => failed(&refused),
+        Err(refused) => failed(&refused, address),
     }
 }
 
@@ -151,12 +152,16 @@ pub(super) struct CallbackQuery {
 pub(super) async fn callback(
     State(deps): State<Deps>,
     Extension(external): Extension<External>,
+    ClientAddress(address): ClientAddress,
     headers: HeaderMap,
     Params(query): Params<CallbackQuery>,
 ) -> Response {
     match finish(&deps, &external, &headers, query).await {
-        Ok((to, cookie)) => redirect(&to, [cookie, Flow::clear()]),
-        Err(refused) => failed(&refused),
+        Ok((to, cookie, user)) => {
+            Place { device: None, address }.signed_in(Way::Provider, &user);
+            redirect(&to, [cookie, Flow::clear()])
+        }
+        Err(refused) => failed(&refused, address),
     }
 }
 
@@ -165,7 +170,7 @@ async fn finish(
     external: &External,
     headers: &HeaderMap,
     query: CallbackQuery,
-) -> Result<(String, HeaderValue), Refused> {
+) -> Result<(String, HeaderValue, User), Refused> {
     let provider = external.provider()?;
     let flow = Flow::read(deps, headers, deps.now());
     let flow =
@@ -181,10 +186,8 @@ async fn finish(
     let answer = (code.as_str(), query.iss.as_deref());
     let name = provider.name_of(answer, &flow, &callback_url(headers)?, deps.now()).await?;
     let user = known(deps, &name).await?;
-    let (tenant, id) = (user.tenant.as_str(), user.id.as_str());
     let cookie = refresh_cookie(deps, &user, flow.replaces()).await?;
-    tracing::info!(tenant, user = id, "signed in with the provider");
-    Ok((flow.return_to, cookie))
+    Ok((flow.return_to, cookie, user))
 }
 
 /// The person of that name, whom an admin has added.
@@ -243,8 +246,9 @@ fn callback_url(headers: &HeaderMap) -> Result<String, Refused> {
     Ok(url.into())
 }
 
-fn failed(refused: &Refused) -> Response {
-    tracing::warn!(code = refused.code, reason = refused.reason, "an external sign-in failed");
+fn failed(refused: &Refused, address: Option<IpAddr>) -> Response {
+    let Refused { code, reason } = refused;
+    tracing::warn!(code, reason, address = address.map(tracing::field::display), "an external sign-in failed");
     redirect(&format!("/?signInError={}", refused.code), [Flow::clear()])
 }
 

@@ -14,7 +14,9 @@ use utoipa::ToSchema;
 use super::{auth, desk::users::hash_of_new, openapi::SignedInErrors};
 use crate::{
     Deps,
-    auth::{Attempt, Attempts, Caller, ClientAddress, RefreshCookie, RefreshToken, SameOrigin, account_disabled},
+    auth::{
+        Attempt, Attempts, Caller, ClientAddress, Place, RefreshCookie, RefreshToken, SameOrigin, account_disabled,
+    },
     problem::{Answer, ProblemResponse},
     request, schema,
 };
@@ -79,6 +81,7 @@ pub(super) async fn change(
         None => try_it(&deps, caller, given, &headers, &attempt).await,
         Some(seconds) => Err(auth::too_many(seconds)),
     };
+    Place { device: None, address }.password_change(answer.as_ref().err().map(ProblemResponse::code));
     let mut response = answer.map(|()| StatusCode::NO_CONTENT).into_response();
     attempt.write(response.headers_mut());
     Ok(response)

@@ -1,6 +1,6 @@
 //! Refresh tokens: families that rotate, and the devices that hold them. Only hashes are here, never a token.
 
-use ginti_store::{NewRefreshToken, RefreshRotation};
+use ginti_store::{NewRefreshToken, RefreshRotation, SignInOf};
 use ginti_types::{TenantId, Timestamp, UserLoginId};
 use rusqlite::{OptionalExtension, params};
 
@@ -17,8 +17,7 @@ struct Presented {
     family: i64,
     used: Option<i64>,
     revoked: bool,
-    tenant: TenantId,
-    user: UserLoginId,
+    of: SignInOf,
     expires: Timestamp,
 }
 
@@ -48,12 +47,13 @@ impl Core {
     ) -> Fallible<RefreshRotation> {
         let found = self.presented(presented)?;
         self.prune_families(now)?;
-        let Some(token) = found.filter(|token| !token.revoked && now < token.expires) else {
-            return Ok(RefreshRotation::Refused);
-        };
+        let Some(token) = found else { return Ok(RefreshRotation::Refused(None)) };
+        if token.revoked || now >= token.expires {
+            return Ok(RefreshRotation::Refused(Some(token.of)));
+        }
         if token.used.is_some_and(|used| now.unix_ms().saturating_sub(used) > grace_ms) {
             self.revoke_family(token.family)?;
-            return Ok(RefreshRotation::Reused);
+            return Ok(RefreshRotation::Reused(token.of));
         }
         self.conn.execute(
             "UPDATE refresh_token SET used = ?2 WHERE hash = ?1 AND used IS NULL",
@@ -61,14 +61,14 @@ impl Core {
         )?;
         self.conn
             .execute("INSERT INTO refresh_token (hash, family) VALUES (?1, ?2)", params![successor, token.family])?;
-        Ok(RefreshRotation::Rotated { tenant: token.tenant, user: token.user, expires: token.expires })
+        let SignInOf { tenant, user } = token.of;
+        Ok(RefreshRotation::Rotated { tenant, user, expires: token.expires })
     }
 
-    pub(crate) fn revoke_refresh_token(&mut self, presented: &[u8; 32]) -> Fallible<()> {
-        match self.presented(presented)? {
-            Some(token) => self.revoke_family(token.family),
-            None => Ok(()),
-        }
+    pub(crate) fn revoke_refresh_token(&mut self, presented: &[u8; 32]) -> Fallible<Option<SignInOf>> {
+        let Some(token) = self.presented(presented)? else { return Ok(None) };
+        self.revoke_family(token.family)?;
+        Ok(Some(token.of))
     }
 
     /// Notes that the device, by its key, holds the family of that token.
@@ -98,8 +98,7 @@ impl Core {
             family: row.get(0)?,
             used: row.get(1)?,
             revoked: row.get(2)?,
-            tenant: id(row, 3, TenantId::new)?,
-            user: id(row, 4, UserLoginId::new)?,
+            of: SignInOf { tenant: id(row, 3, TenantId::new)?, user: id(row, 4, UserLoginId::new)? },
             expires: Timestamp::from_unix_ms(row.get(5)?),
         }))
     }

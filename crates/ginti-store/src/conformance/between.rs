@@ -8,7 +8,8 @@ use tokio::sync::watch;
 use crate::{
     Access, AssignmentPage, Catalogue, DemoMark, DeviceReport, DeviceSeen, Facility, HistoryEntry, Import, Imported,
     ItemPage, Job, Ledger, Login, NewRefreshToken, NewSession, NewUser, ProductPage, RefreshRotation, Reported,
-    SessionDevice, SessionEvent, SessionSummary, SessionUpdate, SessionUpdated, Store, StoreError, User, async_trait,
+    SessionDevice, SessionEvent, SessionSummary, SessionUpdate, SessionUpdated, SignInOf, Store, StoreError, User,
+    async_trait,
 };
 
 /// What happens to batches before a store.
@@ -154,7 +155,7 @@ impl<B: Between> Store for Behind<B> {
     ) -> Result<RefreshRotation, StoreError> {
         self.store.rotate_refresh_token(presented, successor, now, grace_ms).await
     }
-    async fn revoke_refresh_token(&self, presented: &[u8; 32]) -> Result<(), StoreError> {
+    async fn revoke_refresh_token(&self, presented: &[u8; 32]) -> Result<Option<SignInOf>, StoreError> {
         self.store.revoke_refresh_token(presented).await
     }
     async fn secret(&self, name: &str, fresh: &[u8]) -> Result<Vec<u8>, StoreError> {

@@ -6,7 +6,7 @@ use super::{
     Fixture,
     world::{NOW_MS, at, device, new_user, person, see, tenant, world},
 };
-use crate::{DeviceSeen, NewRefreshToken, NewUser, RefreshRotation, Store};
+use crate::{DeviceSeen, NewRefreshToken, NewUser, RefreshRotation, SignInOf, Store};
 
 const GRACE_MS: i64 = 30_000;
 const END_MS: i64 = NOW_MS + 1_000_000;
@@ -33,6 +33,15 @@ async fn begin_in_place_of(store: &dyn Store, name: u8, former: Option<u8>) -> b
 
 async fn rotate(store: &dyn Store, from: u8, to: u8, now: Timestamp) -> RefreshRotation {
     store.rotate_refresh_token(&token(from), &token(to), now, GRACE_MS).await.unwrap()
+}
+
+fn anns() -> SignInOf {
+    SignInOf { tenant: tenant("acme"), user: person("ann") }
+}
+
+/// Known, and good for nothing any more.
+fn refused() -> RefreshRotation {
+    RefreshRotation::Refused(Some(anns()))
 }
 
 fn rotated() -> RefreshRotation {
@@ -65,10 +74,12 @@ pub async fn after_the_grace_reuse_revokes_the_family(fixture: &dyn Fixture) {
     begin(&*store, 11).await;
     assert_eq!(rotate(&*store, 1, 2, at(NOW_MS)).await, rotated());
     assert_eq!(rotate(&*store, 1, 3, at(NOW_MS + 10)).await, rotated(), "the grace is counted from the first use");
-    assert_eq!(rotate(&*store, 1, 4, at(NOW_MS + GRACE_MS + 1)).await, RefreshRotation::Reused);
-    for name in 1..=4 {
-        assert_eq!(rotate(&*store, name, 20 + name, at(NOW_MS + GRACE_MS + 2)).await, RefreshRotation::Refused);
+    assert_eq!(rotate(&*store, 1, 4, at(NOW_MS + GRACE_MS + 1)).await, RefreshRotation::Reused(anns()));
+    for name in 1..=3 {
+        assert_eq!(rotate(&*store, name, 20 + name, at(NOW_MS + GRACE_MS + 2)).await, refused());
     }
+    let never_given = rotate(&*store, 4, 24, at(NOW_MS + GRACE_MS + 2)).await;
+    assert_eq!(never_given, RefreshRotation::Refused(None));
     assert_eq!(rotate(&*store, 11, 12, at(NOW_MS + GRACE_MS + 2)).await, rotated());
 }
 
@@ -77,13 +88,17 @@ pub async fn ended_revoked_and_unknown_tokens_are_refused(fixture: &dyn Fixture)
     let store = world(fixture).await;
     begin(&*store, 1).await;
     begin(&*store, 11).await;
-    assert_eq!(rotate(&*store, 99, 2, at(NOW_MS)).await, RefreshRotation::Refused);
-    assert_eq!(rotate(&*store, 2, 3, at(NOW_MS)).await, RefreshRotation::Refused, "a refused one has no successor");
+    assert_eq!(rotate(&*store, 99, 2, at(NOW_MS)).await, RefreshRotation::Refused(None));
+    assert_eq!(
+        rotate(&*store, 2, 3, at(NOW_MS)).await,
+        RefreshRotation::Refused(None),
+        "a refused one has no successor"
+    );
     assert_eq!(rotate(&*store, 1, 2, at(END_MS - 1)).await, rotated());
-    store.revoke_refresh_token(&token(1)).await.unwrap();
-    store.revoke_refresh_token(&token(99)).await.unwrap();
-    assert_eq!(rotate(&*store, 2, 3, at(END_MS - 1)).await, RefreshRotation::Refused);
-    assert_eq!(rotate(&*store, 11, 12, at(END_MS)).await, RefreshRotation::Refused);
+    assert_eq!(store.revoke_refresh_token(&token(1)).await.unwrap(), Some(anns()));
+    assert_eq!(store.revoke_refresh_token(&token(99)).await.unwrap(), None);
+    assert_eq!(rotate(&*store, 2, 3, at(END_MS - 1)).await, refused());
+    assert_eq!(rotate(&*store, 11, 12, at(END_MS)).await, refused());
     begin(&*store, 21).await;
     assert_eq!(rotate(&*store, 21, 22, at(NOW_MS)).await, rotated(), "what ended made no room for confusion");
 }
@@ -95,7 +110,7 @@ pub async fn a_new_sign_in_ends_the_one_it_takes_the_place_of(fixture: &dyn Fixt
     begin(&*store, 11).await;
     assert_eq!(rotate(&*store, 1, 2, at(NOW_MS)).await, rotated());
     assert!(begin_in_place_of(&*store, 21, Some(1)).await);
-    assert_eq!(rotate(&*store, 2, 3, at(NOW_MS)).await, RefreshRotation::Refused);
+    assert_eq!(rotate(&*store, 2, 3, at(NOW_MS)).await, refused());
     assert_eq!(rotate(&*store, 11, 12, at(NOW_MS)).await, rotated());
     assert!(begin_in_place_of(&*store, 31, Some(99)).await, "one that nobody knows is no hindrance");
     let acme = tenant("acme");
@@ -128,7 +143,7 @@ pub async fn a_new_password_ends_the_sign_ins_made_with_the_old_one(fixture: &dy
     store.put_user(&acme, other("ben")).await.unwrap();
     assert_eq!(rotate(&*store, 1, 2, at(NOW_MS)).await, rotated());
     store.put_user(&acme, other("ann")).await.unwrap();
-    assert_eq!(rotate(&*store, 2, 3, at(NOW_MS)).await, RefreshRotation::Refused);
+    assert_eq!(rotate(&*store, 2, 3, at(NOW_MS)).await, refused());
     assert!(!begin_in_place_of(&*store, 4, None).await, "nor does one begin that was checked against the old one");
     store.put_user(&acme, new_user(&acme, "ann")).await.unwrap();
     begin(&*store, 4).await;
@@ -161,8 +176,8 @@ pub async fn blocking_a_device_ends_the_sign_ins_on_it_and_no_others(fixture: &d
 
     block(true).await;
     block(false).await;
-    assert_eq!(rotate(&*store, 1, 2, at(NOW_MS)).await, RefreshRotation::Refused);
-    assert_eq!(rotate(&*store, 23, 24, at(NOW_MS)).await, RefreshRotation::Refused);
+    assert_eq!(rotate(&*store, 1, 2, at(NOW_MS)).await, refused());
+    assert_eq!(rotate(&*store, 23, 24, at(NOW_MS)).await, refused());
     assert_eq!(rotate(&*store, 11, 12, at(NOW_MS)).await, rotated(), "the same person's other device");
     assert_eq!(rotate(&*store, 31, 32, at(NOW_MS)).await, rotated(), "one that no device told of");
     begin(&*store, 41).await;
@@ -170,5 +185,5 @@ pub async fn blocking_a_device_ends_the_sign_ins_on_it_and_no_others(fixture: &d
     block(false).await;
     assert_eq!(rotate(&*store, 41, 42, at(NOW_MS)).await, rotated(), "letting in ends nothing");
     block(true).await;
-    assert_eq!(rotate(&*store, 42, 43, at(NOW_MS)).await, RefreshRotation::Refused, "blocked again, it ends again");
+    assert_eq!(rotate(&*store, 42, 43, at(NOW_MS)).await, refused(), "blocked again, it ends again");
 }
