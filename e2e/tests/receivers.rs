@@ -67,9 +67,13 @@ async fn an_admin_says_where_alerts_go_and_one_arrives_there() -> Result<()> {
     })
     .await?;
     desk.open("/desk/outbox").await?;
-    for message in messages {
+    // Newest first.
+    for (message, (state, said)) in messages.iter().zip([("cleared", "Alert 1 cleared"), ("raised", "Alert 1 raised")])
+    {
         let id = &message["messageId"];
+        ensure!(message["alertState"] == state, "{message}");
         says(&desk, &format!("message-{id}"), "night-shift").await?;
+        says(&desk, &format!("message-{id}"), said).await?;
         says(&desk, &format!("message-{id}"), "Delivered").await?;
     }
     pictures(&desk, "desk-outbox-alerts").await?;

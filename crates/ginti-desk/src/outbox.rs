@@ -416,8 +416,10 @@ pub struct Attempted {
     pub run: Option<String>,
     /// and the store.
     pub facility: Option<String>,
-    /// The number of the alert, if it tells of one.
+    /// The number of the alert, if it tells of one,
     pub alert: Option<i64>,
+    /// and whether of its end.
+    pub has_cleared: Option<bool>,
     /// When it was written.
     pub created: Timestamp,
     /// Attempts.
@@ -454,7 +456,7 @@ impl Op for ListMessages {
         let stores = in_stores(&self.access, "outbox.facility_id", &mut values);
         let text = format!(
             "SELECT outbox_key, message_id, receiver_id, run_id, outbox.facility_id, outbox.created, attempts, next_attempt,
-                 delivered, last_error, alert_key
+                 delivered, last_error, alert_key, alert_state
              FROM outbox JOIN receiver USING (receiver_key) LEFT JOIN run ON run.run_key = outbox.run_key
              WHERE outbox.tenant_key = ?1 AND {stores} ORDER BY outbox_key DESC LIMIT ?2"
         );
@@ -467,6 +469,7 @@ impl Op for ListMessages {
                 run: row.maybe_text(3)?.map(str::to_owned),
                 facility: row.maybe_text(4)?.map(str::to_owned),
                 alert: row.maybe_int(10)?,
+                has_cleared: row.maybe_int(11)?.map(|state| state != 0),
                 created: Timestamp::from_unix_ms(row.int(5)?),
                 attempts: row.count(6)?,
                 next_attempt: time(row, 7)?,

@@ -162,6 +162,7 @@ export interface OutboxMessage {
   workEffortId: string | null
   facilityId: string | null
   alertId: number | null
+  alertState: 'raised' | 'cleared' | null
   createdDate: string
   attempts: number
   lastError: string | null

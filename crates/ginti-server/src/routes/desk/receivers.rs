@@ -89,6 +89,9 @@ pub(crate) struct MessageDto {
     facility_id: Option<String>,
     /// The alert it tells of; null if it tells of results.
     alert_id: Option<i64>,
+    /// `raised` or `cleared`; null if it tells of results.
+    #[schema(example = "raised")]
+    alert_state: Option<&'static str>,
     #[schema(value_type = schema::Time)]
     created_date: Timestamp,
     attempts: u64,
@@ -116,6 +119,7 @@ impl From<Attempted> for MessageDto {
             work_effort_id: message.run,
             facility_id: message.facility,
             alert_id: message.alert,
+            alert_state: message.has_cleared.map(|has_cleared| if has_cleared { "cleared" } else { "raised" }),
             created_date: message.created,
             attempts: message.attempts,
             next_attempt_at: message.next_attempt,

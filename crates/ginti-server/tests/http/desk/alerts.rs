@@ -111,9 +111,10 @@ async fn told_of_once(world: World) {
     let outbox = world.read("manager", "/maarg/poorti/Outbox").await.ok();
     let message = &outbox["items"][0];
     assert_eq!(
-        (&message["alertId"], &message["workEffortId"], &message["status"]),
-        (&told[0]["alertId"], &Value::Null, &json!("delivered"))
+        (&message["alertId"], &message["alertState"], &message["workEffortId"], &message["status"]),
+        (&told[0]["alertId"], &json!("cleared"), &Value::Null, &json!("delivered"))
     );
+    assert_eq!(outbox["items"][1]["alertState"], "raised");
     let log = world.read("manager", "/maarg/poorti/Audit?subject=unsent-for-long").await.ok();
     assert_eq!(log["items"][0]["action"], "alert-rule-put");
     assert_eq!(world.read("rival", ALERTS).await.ok()["items"], json!([]));
