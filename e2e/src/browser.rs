@@ -4,6 +4,8 @@
 mod chromium;
 mod firefox;
 mod process;
+mod sight;
+mod touch;
 mod webkit;
 
 use std::{
@@ -144,7 +146,17 @@ impl Browser {
             folder.push(self.engine.name());
         }
         std::fs::create_dir_all(&folder)?;
-        Ok(self.driver.screenshot(&folder.join(format!("{name}.png"))).await?)
+        let path = folder.join(format!("{name}.png"));
+        if self.engine != Engine::WebKit {
+            return Ok(self.driver.screenshot(&path).await?);
+        }
+        // The driver waits until the page is painted, and a page where nothing happens never is.
+        let keep_painting = "document.documentElement.animate([{ opacity: 1 }, { opacity: 0.999 }], { id: 'picture', duration: 60_000 });";
+        self.run(keep_painting, vec![]).await?;
+        self.driver.screenshot(&path).await?;
+        let stop =
+            "for (const animation of document.getAnimations()) if (animation.id === 'picture') animation.cancel();";
+        self.run(stop, vec![]).await.map(drop)
     }
 
     /// Sizes the page and chooses a colour scheme.

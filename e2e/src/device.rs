@@ -83,21 +83,27 @@ impl Device {
 
     /// The element of that test id, once it is there and shown.
     pub async fn find(&self, test_id: &str) -> Result<WebElement> {
-        let selector = format!("[data-testid=\"{test_id}\"]");
-        eventually(&format!("{test_id} is on the screen"), || async {
-            for element in self.driver().find_all(By::Css(selector.as_str())).await? {
-                if element.is_displayed().await.unwrap_or(false) {
-                    return Ok(Some(element));
-                }
-                // Further down on the page: the driver does not look into what scrolls.
-                let scrolled = element.scroll_into_view().await;
-                if scrolled.is_ok() && element.is_displayed().await.unwrap_or(false) {
-                    return Ok(Some(element));
-                }
+        let found = eventually(&format!("{test_id} is on the screen"), || self.look(test_id)).await;
+        if found.is_err() {
+            self.browser().screenshot(&format!("missing-{test_id}")).await?;
+        }
+        found
+    }
+
+    /// The element of that test id that is shown now, wherever one has to scroll to for it.
+    async fn look(&self, test_id: &str) -> Result<Option<WebElement>> {
+        let browser = self.browser();
+        for element in self.driver().find_all(By::Css(format!("[data-testid=\"{test_id}\"]"))).await? {
+            if browser.shows(&element).await {
+                return Ok(Some(element));
             }
-            Ok(None)
-        })
-        .await
+            // Further down on the page: the driver does not look into what scrolls.
+            let scrolled = element.scroll_into_view().await;
+            if scrolled.is_ok() && browser.shows(&element).await {
+                return Ok(Some(element));
+            }
+        }
+        Ok(None)
     }
 
     /// Gives a file to a file field, which itself is never seen.
@@ -109,12 +115,7 @@ impl Device {
 
     /// Whether something of that test id is shown now.
     pub async fn shows(&self, test_id: &str) -> Result<bool> {
-        for element in self.driver().find_all(By::Css(format!("[data-testid=\"{test_id}\"]"))).await? {
-            if element.is_displayed().await.unwrap_or(false) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        Ok(self.look(test_id).await?.is_some())
     }
 
     /// Its text.
@@ -122,13 +123,31 @@ impl Device {
         let element = self.find(test_id).await?;
         // What lies below the edge of what scrolls has no text for the driver.
         element.scroll_into_view().await?;
-        Ok(element.text().await?)
+        self.browser().text_of(&element).await
     }
 
     /// Presses it, once nothing moves away from above it any more.
     pub async fn press(&self, test_id: &str) -> Result<()> {
         let what = format!("{test_id} can be pressed");
-        eventually(&what, || async { Ok(Some(self.find(test_id).await?.click().await?)) }).await
+        eventually(&what, || async {
+            let element = self.find(test_id).await?;
+            Ok(self.browser().press(&element).await?.then_some(()))
+        })
+        .await
+    }
+
+    /// Presses the one of these that says so: the buttons of dialogs have no test ids.
+    pub async fn press_the_one(&self, selector: &str, says: &str) -> Result<()> {
+        let browser = self.browser();
+        eventually(&format!("{selector} with {says:?} can be pressed"), || async {
+            for element in self.driver().find_all(By::Css(selector)).await? {
+                if browser.shows(&element).await && browser.text_of(&element).await?.contains(says) {
+                    return Ok(browser.press(&element).await?.then_some(()));
+                }
+            }
+            Ok(None)
+        })
+        .await
     }
 
     /// Signs in on the sign-in page.

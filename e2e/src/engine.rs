@@ -44,6 +44,8 @@ pub enum Capability {
     PhoneSize,
     /// The tests can choose between light and dark.
     ColourScheme,
+    /// The driver calls shown what is, a line of text that ends in an ellipsis too. (Where not, the page is asked.)
+    DriverSight,
     /// A cookie for secure connections is kept on this machine's own address, without TLS.
     SecureCookie,
 }
@@ -82,6 +84,7 @@ impl Engine {
                 Capability::OfflineEmulation,
                 Capability::WorkerKilledAlone,
                 Capability::ReloadPastWorker,
+                Capability::DriverSight,
                 Capability::SecureCookie,
             ],
         };
@@ -91,7 +94,7 @@ impl Engine {
 
 impl Capability {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::BackgroundSync,
         Self::Storage,
         Self::WebLocks,
@@ -103,6 +106,7 @@ impl Capability {
         Self::ReloadPastWorker,
         Self::PhoneSize,
         Self::ColourScheme,
+        Self::DriverSight,
         Self::SecureCookie,
     ];
 
@@ -120,6 +124,7 @@ impl Capability {
             Self::ReloadPastWorker => "tests: a reload past the worker",
             Self::PhoneSize => "tests: a phone's size",
             Self::ColourScheme => "tests: light and dark",
+            Self::DriverSight => "tests: the driver sees a line that is cut short",
             Self::SecureCookie => "a sign-in that lasts on `http://127.0.0.1`",
         }
     }

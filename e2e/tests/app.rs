@@ -19,24 +19,11 @@ async fn says(device: &Device, test_id: &str, what: &str) -> Result<()> {
 /// Presses a line of the menu that the head's button opens.
 async fn menu(device: &Device, line: &str) -> Result<()> {
     device.press("menu").await?;
-    let script = "const buttons = Array.from(document.querySelectorAll('ion-action-sheet button'));
-         const found = buttons.find((button) => button.textContent.includes(arguments[0]));
-         if (found) found.click();
-         return Boolean(found);";
-    eventually(&format!("the menu has {line:?}"), || async {
-        Ok((device.browser().run(script, vec![json!(line)]).await? == json!(true)).then_some(()))
-    })
-    .await
+    device.press_the_one("ion-action-sheet button", line).await
 }
 
 async fn answer_alert(device: &Device, role: &str) -> Result<()> {
-    let script = "const button = document.querySelector(`ion-alert .alert-button-role-${arguments[0]}`);
-         if (button) button.click();
-         return Boolean(button);";
-    eventually("the question is on the screen", || async {
-        Ok((device.browser().run(script, vec![json!(role)]).await? == json!(true)).then_some(()))
-    })
-    .await
+    device.press_the_one(&format!("ion-alert .alert-button-role-{role}"), "").await
 }
 
 async fn type_into(device: &Device, test_id: &str, text: &str) -> Result<()> {

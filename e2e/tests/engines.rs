@@ -3,6 +3,7 @@
 use anyhow::{Result, ensure};
 use ginti_e2e::{Capability, DESKTOP, Device, Engine, PHONE, ServerOptions, World, capability_table, eventually};
 use serde_json::{Value, json};
+use thirtyfour::By;
 
 /// Whether it becomes true, or stays false for as long as anything here could take.
 async fn becomes(device: &Device, script: &str) -> Result<bool> {
@@ -76,6 +77,16 @@ async fn measure(world: &World, device: &mut Device, capability: Capability) -> 
             browser.show_as(PHONE, false).await?;
             Ok(dark && becomes(device, "return matchMedia('(prefers-color-scheme: light)').matches;").await?)
         }
+        Capability::DriverSight => {
+            let script = "const line = document.createElement('p');
+                 line.id = 'cut-short';
+                 line.textContent = 'a line that is longer than that';
+                 Object.assign(line.style, args[0]);
+                 document.body.append(line);";
+            let style = json!({ "position": "fixed", "top": "0", "width": "80px", "overflow": "hidden", "textOverflow": "ellipsis", "whiteSpace": "nowrap" });
+            browser.run(script, vec![style]).await?;
+            Ok(browser.driver().find(By::Id("cut-short")).await?.is_displayed().await?)
+        }
         // The last: it signs somebody else in.
         Capability::SecureCookie => {
             browser.driver().goto(format!("{}/livez", world.server_origin())).await?;
@@ -107,6 +118,47 @@ async fn the_engine_can_do_what_the_table_says_and_nothing_else() -> Result<()> 
         }
     }
     ensure!(wrong.is_empty(), "the table is not true of {}: {wrong:?}", engine.name());
+    device.close().await
+}
+
+/// What can be seen, each by its id.
+const SHOWN: &str = "<p id=plain>plain</p>
+    <p id=cut-short style='width: 80px; overflow: hidden; white-space: nowrap; text-overflow: ellipsis'>longer than it may be</p>
+    <div style='overflow: auto; height: 40px'><p id=scrolled>within what scrolls</p></div>
+    <div style='opacity: .5'><p id=faint>faint</p></div>
+    <input id=field>";
+/// What cannot.
+const NOT_SHOWN: &str = "<p id=none style='display: none'>none</p>
+    <div style='visibility: hidden'><p id=hidden>hidden</p></div>
+    <div style='opacity: 0'><p id=transparent>transparent</p></div>
+    <div style='overflow: hidden; height: 0'><p id=folded>folded away</p></div>
+    <p id=empty style='height: 0'></p>
+    <p id=outside style='position: fixed; left: -1000px; width: 90px'>outside</p>
+    <input id=unseen type=hidden>";
+/// Something that lies on top of something.
+const COVERED: &str =
+    "<button id=covered style='position: fixed; top: 400px; left: 0; width: 90px; height: 40px'>covered</button>
+    <div style='position: fixed; top: 350px; left: 0; width: 390px; height: 200px; background: grey'></div>";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_tests_call_shown_can_be_seen_and_what_is_covered_cannot_be_pressed() -> Result<()> {
+    let world = World::new(ServerOptions::default()).await?;
+    let mut device = world.device("phone").await?;
+    let browser = device.browser();
+    browser.driver().goto("about:blank").await?;
+    let page = format!("{SHOWN}{NOT_SHOWN}{COVERED}");
+    browser.run("document.body.innerHTML = args[0];", vec![json!(page)]).await?;
+    let mut seen = Vec::new();
+    for element in browser.driver().find_all(By::Css("[id]")).await? {
+        if browser.shows(&element).await {
+            seen.push(element.id().await?.unwrap_or_default());
+        }
+    }
+    ensure!(seen == ["plain", "cut-short", "scrolled", "faint", "field", "covered"], "{seen:?}");
+    let line = browser.driver().find(By::Id("cut-short")).await?;
+    ensure!(browser.text_of(&line).await? == "longer than it may be", "its text is what is written there");
+    ensure!(browser.driver().find(By::Id("covered")).await?.click().await.is_err(), "it was pressed through its cover");
+    browser.driver().find(By::Id("field")).await?.click().await?;
     device.close().await
 }
 

@@ -11,12 +11,8 @@ use crate::{debian, tools};
 /// geckodriver speaks to one range of Firefox versions; this one to Debian's.
 const GECKODRIVER: &str = "0.37.1";
 
-/// What the engines other than Chromium run: the tests about counts that must arrive.
-const ABOUT_COUNTS: &[&str] = &["engines", "courier", "triggers", "counting"];
-
-/// What Firefox runs beside them: the counting app's own flows. (WebKit's driver calls parts of its
-/// pages hidden that are in full view.)
-const OF_THE_APP: &str = "app";
+/// What the engines other than Chromium run: the tests about counts that must arrive, and the counting app's own flows.
+const ABOUT_COUNTING: &[&str] = &["engines", "courier", "triggers", "counting", "app"];
 
 /// Of these, what they run within `cargo xtask test`: what each engine does in its own way. The rest is decided by code that
 /// is the same in all of them.
@@ -93,8 +89,7 @@ impl Engine {
         if self == Self::Chromium {
             return Vec::new();
         }
-        let of_the_app = (self == Self::Firefox).then_some(&OF_THE_APP);
-        ABOUT_COUNTS.iter().chain(of_the_app).flat_map(|target| ["--test", target]).collect()
+        ABOUT_COUNTING.iter().flat_map(|target| ["--test", target]).collect()
     }
 
     /// The names of the short form.

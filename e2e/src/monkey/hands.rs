@@ -543,9 +543,9 @@ impl Hands {
     }
 
     async fn write_if_possible(&self, test_id: &str, text: &str) -> Result<bool> {
-        let fields = self.device.browser().driver().find_all(By::Css(format!("[data-testid=\"{test_id}\"]"))).await?;
-        for field in fields {
-            let is_usable = field.is_displayed().await.unwrap_or(false) && field.clear().await.is_ok();
+        let browser = self.device.browser();
+        for field in browser.driver().find_all(By::Css(format!("[data-testid=\"{test_id}\"]"))).await? {
+            let is_usable = browser.shows(&field).await && field.clear().await.is_ok();
             if is_usable && field.send_keys(text).await.is_ok() {
                 return Ok(true);
             }
@@ -554,8 +554,9 @@ impl Hands {
     }
 
     async fn is_shown(&self, selector: &str) -> Result<bool> {
-        for element in self.device.browser().driver().find_all(By::Css(selector)).await? {
-            if element.is_displayed().await.unwrap_or(false) {
+        let browser = self.device.browser();
+        for element in browser.driver().find_all(By::Css(selector)).await? {
+            if browser.shows(&element).await {
                 return Ok(true);
             }
         }
