@@ -185,7 +185,7 @@ impl Device {
 
     /// Waits until a worker controls the page and the catalogue is on the device.
     pub async fn worker_is_in_charge(&self) -> Result<()> {
-        eventually("a worker controls the page and the catalogue is there", || async {
+        let waited = eventually("a worker controls the page and the catalogue is there", || async {
             let script = "if (!navigator.serviceWorker.controller) return false;
                  const names = (await indexedDB.databases()).map((db) => db.name).filter((name) => /^ginti-(?!device)/.test(name));
                  for (const name of names) {
@@ -197,7 +197,16 @@ impl Device {
                  return false;";
             Ok((self.browser().run(script, vec![]).await? == json!(true)).then_some(()))
         })
-        .await
+        .await;
+        if waited.is_err() {
+            self.browser().screenshot("no-worker-in-charge").await?;
+            let script = "const { controller } = navigator.serviceWorker;
+                 const workers = (await navigator.serviceWorker.getRegistrations()).map(({ installing, waiting, active }) => [installing, waiting, active].map((worker) => worker?.state));
+                 return { controller: controller?.state, workers, databases: await indexedDB.databases(), caches: await caches.keys() };";
+            let found = self.browser().run(script, vec![]).await?;
+            return waited.with_context(|| format!("the page has {found}"));
+        }
+        Ok(())
     }
 
     /// Scans as a wedge scanner does: the code's characters as keys, then Enter, wherever the focus is.
