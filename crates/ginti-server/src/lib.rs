@@ -29,5 +29,5 @@ pub use deps::{Clock, Config, CrashAfterCommits, Deps, Entropy, os_entropy, syst
 pub use drain::Drain;
 pub use oidc::OidcConfig;
 pub use problem::ProblemResponse;
-pub use routes::{ExportFormat, export_run, openapi, outside, router};
+pub use routes::{ExportFormat, add_up_measurements, export_run, openapi, outside, router};
 pub use serve::serve;

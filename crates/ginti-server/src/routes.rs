@@ -24,6 +24,7 @@ use crate::{Deps, assets, auth::Attempts, layers};
 
 pub(crate) use desk::decimal;
 pub use desk::export::{ExportFormat, export_run};
+pub use metrics::add_up as add_up_measurements;
 pub(crate) use metrics::recorder;
 pub use openapi::document as openapi;
 

@@ -11,8 +11,8 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use ginti_server::{
-    Config, CrashAfterCommits, Deps, Drain, OidcConfig, alerts, app_in, auth::ApiTokens, auth::Passwords,
-    auth::TokenKeys, built_app, deliver, os_entropy, serve, system_clock,
+    Config, CrashAfterCommits, Deps, Drain, OidcConfig, add_up_measurements, alerts, app_in, auth::ApiTokens,
+    auth::Passwords, auth::TokenKeys, built_app, deliver, os_entropy, serve, system_clock,
 };
 use ginti_store::Store;
 use ipnet::IpNet;
@@ -134,6 +134,7 @@ pub(crate) async fn run(arguments: ServeArguments) -> Result<()> {
     tracing::info!(url, "listening");
     tokio::spawn(deliver(deps.clone()));
     tokio::spawn(alerts(deps.clone()));
+    tokio::spawn(add_up_measurements());
     serve(listener, deps, stop).await.context("the server ended with an error")
 }
 
