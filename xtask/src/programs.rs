@@ -11,7 +11,7 @@ use crate::process;
 use crate::workspace::Workspace;
 
 /// A test program, as cargo built it.
-#[derive(Debug, Eq, PartialEq)]
+#[derive(Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct TestProgram {
     /// Its package's folder, where cargo would start it.
     pub(crate) folder: PathBuf,
@@ -24,7 +24,10 @@ pub(crate) fn build(workspace: &Workspace, selection: &[&str]) -> Result<Vec<Tes
     let mut cargo = process::cargo(&workspace.root);
     cargo.arg("test").args(selection).args(["--no-run", "--message-format", "json-render-diagnostics"]);
     // Cargo's progress goes to standard error, where the user sees it.
-    Ok(process::capture_loudly(&mut cargo)?.lines().filter_map(test_program).collect())
+    let mut programs: Vec<_> = process::capture_loudly(&mut cargo)?.lines().filter_map(test_program).collect();
+    // Cargo names them as they come to be built.
+    programs.sort();
+    Ok(programs)
 }
 
 impl TestProgram {
