@@ -106,6 +106,8 @@ async fn a_count_is_handed_over_and_submitted_by_the_colleague() -> Result<()> {
     his.press(&format!("session-{HARD}")).await?;
     his.worker_is_in_charge().await?;
     his.scan(&codes[1].1).await?;
+    // The other row is hers.
+    eventually("his scan is on the device", || async { Ok((his.rows(HARD).await?.len() == 2).then_some(())) }).await?;
     menu(&his, "Submit").await?;
     his.press("submit-go").await?;
     says(&his, "closed", "takes no more changes").await?;
