@@ -23,7 +23,7 @@ pub(super) struct AcceptDto {
     /// What stands behind the `#` of the link.
     #[schema(value_type = schema::Plain)]
     secret: String,
-    /// At least 8 characters, and none of the most used ones.
+    /// At least 8 characters, and one that withstands a million guesses.
     #[schema(format = Password, min_length = 8, max_length = 200)]
     password: String,
 }

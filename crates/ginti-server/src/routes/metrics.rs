@@ -11,8 +11,6 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::Deps;
 
-/// How often measurements are added up.
-const ADD_UP_EVERY: Duration = Duration::from_secs(5);
 /// How long numbers from the database are shown.
 const KEPT: Duration = Duration::from_secs(15);
 const SECONDS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
@@ -38,10 +36,10 @@ pub(crate) fn recorder() -> &'static PrometheusHandle {
     })
 }
 
-/// Adds up measurements for as long as it runs. Each is kept by itself until somebody does, and in a server that nobody asks for its
+/// Adds up measurements, so often, for as long as it runs. Each is kept by itself until somebody does, and in a server that nobody asks for its
 /// numbers, nobody would: they took memory without end.
-pub async fn add_up() {
-    let mut tick = tokio::time::interval(ADD_UP_EVERY);
+pub async fn add_up(every: Duration) {
+    let mut tick = tokio::time::interval(every);
     loop {
         tick.tick().await;
         recorder().run_upkeep();

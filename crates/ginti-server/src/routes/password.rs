@@ -28,7 +28,7 @@ pub(super) struct ChangeDto {
     /// The one that holds now.
     #[schema(format = Password, pattern = r"^[^\x00]*$")]
     current_password: String,
-    /// At least 8 characters, and none of the most used ones.
+    /// At least 8 characters, and one that withstands a million guesses.
     #[schema(format = Password, min_length = 8, max_length = 200)]
     new_password: String,
 }

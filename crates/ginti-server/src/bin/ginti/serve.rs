@@ -24,6 +24,9 @@ use crate::{
     log::{self, LogFormat},
 };
 
+/// How often measurements are added up.
+const ADD_UP_EVERY: Duration = Duration::from_secs(5);
+
 /// What `ginti serve` takes.
 #[derive(Args)]
 pub(crate) struct ServeArguments {
@@ -134,7 +137,7 @@ pub(crate) async fn run(arguments: ServeArguments) -> Result<()> {
     tracing::info!(url, "listening");
     tokio::spawn(deliver(deps.clone()));
     tokio::spawn(alerts(deps.clone()));
-    tokio::spawn(add_up_measurements());
+    tokio::spawn(add_up_measurements(ADD_UP_EVERY));
     serve(listener, deps, stop).await.context("the server ended with an error")
 }
 

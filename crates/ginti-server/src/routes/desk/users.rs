@@ -72,7 +72,7 @@ pub(crate) struct PutUserDto {
     /// Null: every store (managers and admins only).
     #[schema(value_type = Option<Vec<schema::Id>>)]
     facility_ids: Option<Vec<FacilityId>>,
-    /// At least 8 characters, and none of the most used ones. Needed for a new person; changing it ends all sign-ins.
+    /// At least 8 characters, and one that withstands a million guesses. Needed for a new person; changing it ends all sign-ins.
     #[schema(min_length = 8, max_length = 200)]
     password: Option<String>,
 }
