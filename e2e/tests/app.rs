@@ -106,14 +106,38 @@ async fn a_count_is_handed_over_and_submitted_by_the_colleague() -> Result<()> {
     his.press(&format!("session-{HARD}")).await?;
     his.worker_is_in_charge().await?;
     his.scan(&codes[1].1).await?;
-    // The other row is hers.
-    eventually("his scan is on the device", || async { Ok((his.rows(HARD).await?.len() == 2).then_some(())) }).await?;
     menu(&his, "Submit").await?;
     his.press("submit-go").await?;
     says(&his, "closed", "takes no more changes").await?;
     let session = world.api().await?.get(&format!("/maarg/poorti/InventoryCountImport/{HARD}")).await?;
     ensure!(session["statusId"] == "SESSION_SUBMITTED" && session["itemsCounted"] == 2, "{session}");
     his.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scan_that_is_still_being_written_is_handed_in_with_the_rest() -> Result<()> {
+    let world = World::new(ServerOptions::default()).await?;
+    let codes = world.api().await?.barcodes().await?;
+    let mut device = world.device("phone").await?;
+    device.begin("counter", HARD).await?;
+    device.scan(&codes[0].1).await?;
+    device.press("send-now").await?;
+    confirmed(&device, HARD, 1).await?;
+    // A slow device: who looks for a product waits until this lets go.
+    let hold = "const db = await new Promise((ok) => { const open = indexedDB.open('ginti-demo'); open.onsuccess = () => ok(open.result); });
+        const products = db.transaction('products', 'readwrite').objectStore('products');
+        const on = () => { if (!globalThis.letGo) products.count().onsuccess = on; else db.close(); };
+        await new Promise((ok) => (products.count().onsuccess = () => { ok(); on(); }));";
+    device.browser().run(hold, vec![]).await?;
+    device.scan(&codes[1].1).await?;
+    menu(&device, "Submit").await?;
+    device.press("submit-go").await?;
+    device.find("submit-waiting").await?;
+    device.browser().run("globalThis.letGo = true;", vec![]).await?;
+    says(&device, "closed", "takes no more changes").await?;
+    let session = world.api().await?.get(&format!("/maarg/poorti/InventoryCountImport/{HARD}")).await?;
+    ensure!(session["statusId"] == "SESSION_SUBMITTED" && session["itemsCounted"] == 2, "{session}");
+    device.close().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -387,6 +411,33 @@ async fn the_app_speaks_the_language_that_is_chosen_also_after_a_cold_start() ->
     device.close().await?;
     device.reopen("/device").await?;
     says(&device, "safe", "पक्का").await?;
+    device.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_fetched_comes_by_itself_once_there_is_a_network() -> Result<()> {
+    let mut world = World::new(ServerOptions::default()).await?;
+    let mut device = world.device("phone").await?;
+    device.begin("counter", HARD).await?;
+    device.close().await?;
+    // Planned while the phone was off.
+    let api = world.api().await?;
+    let facility = api.get("/maarg/poorti/InventoryCountImport").await?["items"][0]["facilityId"].clone();
+    let session = json!({
+        "inventoryCountImportId": "NEW1", "countImportName": "Planned meanwhile", "facilityId": facility,
+        "purposeType": "HARD_COUNT", "assignedUserLoginId": "counter"
+    });
+    api.post("/maarg/poorti/InventoryCountRun", &json!({ "workEffortId": "R1", "workEffortName": "Later" })).await?;
+    api.post("/maarg/poorti/InventoryCountRun/R1/sessions", &json!({ "sessions": [session] })).await?;
+    world.link.down().await;
+    device.reopen("/sessions").await?;
+    device.find("fetch-error").await?;
+    ensure!(!device.shows("session-NEW1").await?, "nobody could have told it");
+    // The browser was never told that it is offline, so that it has no event to tell either.
+    world.link.up().await?;
+    device.find("session-NEW1").await?;
+    eventually("what is over is shown no more", || async { Ok((!device.shows("fetch-error").await?).then_some(())) })
+        .await?;
     device.close().await
 }
 

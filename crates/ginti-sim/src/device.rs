@@ -4,6 +4,7 @@
 //! the real ones. `mirror.txt` says up to which state of a host its model follows, and a check holds it against the host.
 
 pub mod account;
+pub mod again;
 pub mod browser;
 pub mod counting;
 pub mod disk;

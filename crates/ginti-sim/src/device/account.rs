@@ -9,6 +9,7 @@ use ginti_sync::{batcher::Trigger, courier, courier::WakeCause};
 
 use super::{
     Host,
+    again::Again,
     disk::Profile,
     engine::Engine,
     page::Page,
@@ -27,7 +28,8 @@ pub struct Account {
     pub page: RefCell<Option<Rc<Page>>>,
     /// The banner that asks to sign in again.
     pub needs_sign_in: Cell<bool>,
-    is_fetching: Cell<bool>,
+    fetching: RefCell<Option<Rc<Page>>>,
+    again: Rc<Again>,
 }
 
 impl Account {
@@ -41,8 +43,16 @@ impl Account {
             tokens,
             page: RefCell::default(),
             needs_sign_in,
-            is_fetching: Cell::new(false),
+            fetching: RefCell::default(),
+            again: Again::new(host),
         });
+        let weak = Rc::downgrade(&account);
+        account.again.does(Rc::new(move || {
+            let account = weak.upgrade().filter(|account| !account.needs_sign_in.get());
+            if let Some(account) = account {
+                account.fetch_everything();
+            }
+        }));
         let weak = Rc::downgrade(&account);
         account.tokens.on(Rc::new(move |event| {
             let Some(account) = weak.upgrade() else { return };
@@ -102,6 +112,7 @@ impl Account {
         if let Some(page) = &page {
             page.stop();
         }
+        self.again.settled();
         self.needs_sign_in.set(false);
         let wipe = self.host.has(Mutant::SignOutWipes);
         let _ = self
@@ -119,18 +130,34 @@ impl Account {
     /// Sessions and rows, one run at a time.
     pub fn fetch_everything(self: &Rc<Self>) {
         let Some(page) = self.page.borrow().clone() else { return };
-        if self.is_fetching.replace(true) {
+        if self.is_fetching_for(&page) {
             return;
         }
+        *self.fetching.borrow_mut() = Some(Rc::clone(&page));
         let account = Rc::clone(self);
         self.host.spawn(async move {
-            let _ = page.prefetch().await;
-            account.is_fetching.set(false);
+            let fetched = page.prefetch().await;
+            // Who signed in meanwhile has a run of their own.
+            if !account.is_fetching_for(&page) {
+                return;
+            }
+            *account.fetching.borrow_mut() = None;
+            match fetched {
+                Ok(()) => account.again.settled(),
+                Err(_) => account.again.failed(),
+            }
         });
+    }
+
+    fn is_fetching_for(&self, page: &Rc<Page>) -> bool {
+        self.fetching.borrow().as_ref().is_some_and(|other| Rc::ptr_eq(other, page))
     }
 
     /// The browser tells that the page is seen, or not any more.
     pub fn visibility_changed(&self, hidden: bool) {
+        if !hidden {
+            self.again.now();
+        }
         let page = self.page.borrow().clone();
         if let Some(page) = page {
             page.wake(if hidden { Trigger::Hidden } else { Trigger::Resume }, WakeCause::Visible);
@@ -139,6 +166,7 @@ impl Account {
 
     /// The browser tells that the network is back.
     pub fn online(&self) {
+        self.again.now();
         let page = self.page.borrow().clone();
         if let Some(page) = page {
             page.wake(Trigger::Online, WakeCause::Online);
@@ -162,6 +190,7 @@ impl Account {
             let closed =
                 self.host.read_disk(|disk| disk.courier.as_ref().is_some_and(|c| c.gate == courier::Gate::Closed));
             self.needs_sign_in.set(closed.await.unwrap_or(false));
+            self.again.failed();
             return;
         }
         if result == courier::Refreshed::Denied {

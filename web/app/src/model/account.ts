@@ -13,6 +13,7 @@ import {
 } from '@ginti/courier/page'
 import wasmUrl from '@ginti/courier/wasm?url'
 import { ref, shallowRef } from 'vue'
+import { Again, inABrowser } from './again'
 import { arrival } from './arrival'
 import { installation } from './device'
 import { askToPersist } from './install'
@@ -41,6 +42,9 @@ export const fetchError = ref<Trouble | null>(null)
 export function isManager(): boolean {
   return profile.value?.role === 'manager' || profile.value?.role === 'admin'
 }
+
+/** Who counts on bad networks does not come back to a page with a button for it. */
+const again = new Again(() => needsSignIn.value || void fetchEverything(), inABrowser)
 
 let fetching: { page: CourierPage; done: Promise<void> } | null = null
 
@@ -91,6 +95,7 @@ async function enter(ask: (deviceId: string) => Promise<User>): Promise<void> {
 export async function signOut(): Promise<void> {
   courier.value?.stop()
   courier.value = null
+  again.settled()
   profile.value = null
   needsSignIn.value = false
   await theDeviceDatabase().putProfile(null)
@@ -112,7 +117,9 @@ export function fetchEverything(): Promise<void> {
       fetching = null
       fetchError.value = trouble
       forgetCatalogue()
-      if (trouble === null) void warmCamera()
+      if (trouble) return again.failed()
+      again.settled()
+      void warmCamera()
     })
   fetching = { page, done }
   return done
@@ -140,6 +147,7 @@ async function resume(): Promise<void> {
     const { gateClosed } = (await courier.value?.status()) ?? { gateClosed: false }
     needsSignIn.value = gateClosed
     fetchError.value = { code: 'offline', detail: '' }
+    again.failed()
     return
   }
   if (result === 'denied') return

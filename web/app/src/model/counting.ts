@@ -1,6 +1,6 @@
 // What the counting screen does: scans in their order, corrections, places, matching, sending, and what it tells the person.
 
-import { isGtin, looksLikeCode, type CourierPage, type CountRequest, type FoundProduct, type ItemRecord, type ProductRecord, type Status } from '@ginti/courier/page'
+import { isGtin, looksLikeCode, type CourierPage, type CountRequest, type FoundProduct, type ItemRecord, type ProductRecord, type Status, type Submitted } from '@ginti/courier/page'
 import { actionSheetController } from '@ionic/vue'
 import { computed, reactive, ref, shallowRef } from 'vue'
 import type { Flash } from '../components/LastScan.vue'
@@ -352,9 +352,16 @@ export function useCounting(id: string) {
     await page.retry(row)
   }
 
+  /** What was scanned before belongs to what is handed in. */
+  async function submit(reason: string | null): Promise<Submitted> {
+    await line.done()
+    return page.submit(id, reason)
+  }
+
   async function send(): Promise<void> {
     isSending.value = true
     try {
+      await line.done()
       await page.flush('manual')
       await page.refreshSession(id).catch((error: unknown) => say('info', problemText((error as { code?: string }).code, (error as Error).message)))
       await readStatus()
@@ -403,6 +410,7 @@ export function useCounting(id: string) {
     match,
     choose: chooseGroup,
     again,
+    submit,
     send,
     say,
   }

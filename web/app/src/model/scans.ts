@@ -20,4 +20,9 @@ export class ScanLine {
     })
     return this.last
   }
+
+  /** Resolves when everything that is in line by now is done. */
+  done(): Promise<void> {
+    return this.last
+  }
 }
