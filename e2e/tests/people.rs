@@ -176,3 +176,43 @@ async fn a_person_changes_the_password_and_only_this_browser_stays_signed_in() -
     hers.close().await?;
     tablet.close().await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_ends_the_sign_in_on_a_lost_phone_and_what_was_counted_on_it_arrives_once_it_is_found() -> Result<()> {
+    let world = World::new(ServerOptions::default()).await?;
+    let codes = world.api().await?.barcodes().await?;
+    let mut phone = world.device("phone").await?;
+    phone.begin("counter", HARD).await?;
+    let mut hers = world.device("hers").await?;
+    hers.begin("counter", HARD).await?;
+    hers.open("/device").await?;
+    hers.press("see-sign-ins").await?;
+    hers.find("sign-in-here").await?;
+    hers.find("sign-in-elsewhere").await?;
+    pictures(&hers, "sign-ins").await?;
+    hers.press("sign-in-end").await?;
+    let end = async |password: &str| {
+        hers.fill("sign-ins-password", password).await?;
+        hers.press("sign-ins-go").await
+    };
+    end("wrong").await?;
+    says(&hers, "sign-ins-trouble", "The current password is wrong").await?;
+    pictures(&hers, "sign-ins-end").await?;
+    end(PASSWORD).await?;
+    says(&hers, "sign-ins-said", "You are signed out there").await?;
+    ensure!(!hers.shows("sign-in-elsewhere").await?, "it is over");
+    hers.find("sign-in-here").await?;
+    hers.close().await?;
+
+    // Whoever finds it counts on, and nothing is sent in her name.
+    phone.open(&format!("/sessions/{HARD}")).await?;
+    phone.find("reauth-banner").await?;
+    phone.scan(&codes[0].1).await?;
+    let tally = Tally::from([(codes[0].0.clone(), 1.0)]);
+    counted(&phone, HARD, &tally).await?;
+    phone.press("send-now").await?;
+    ensure!(world.api().await?.rows(HARD).await?.is_empty(), "nobody is signed in there");
+    phone.sign_in_again(PASSWORD).await?;
+    world.all_arrived(&phone, HARD, &tally).await?;
+    phone.close().await
+}

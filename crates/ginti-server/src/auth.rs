@@ -28,4 +28,4 @@ pub use token::{TokenError, TokenKeys};
 
 pub(crate) use refresh::{RefreshCookie, RefreshToken};
 pub(crate) use same_origin::SameOrigin;
-pub(crate) use told::{Place, Way};
+pub(crate) use told::{Place, Way, held_off};

@@ -5,7 +5,7 @@ use std::{any::Any, sync::Arc, time::Instant};
 use axum::{
     Router,
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
     middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
 };
@@ -23,7 +23,7 @@ use tracing::{Instrument, field::Empty};
 
 use crate::{
     Deps, ProblemResponse,
-    auth::{Peer, client_address},
+    auth::{Peer, client_address, held_off},
 };
 
 /// Compressing less than a network packet gains nothing.
@@ -85,10 +85,9 @@ async fn observe(State(deps): State<Deps>, request: Request, next: Next) -> Resp
         let mut response = next.run(request).await;
         let seconds = begun.elapsed().as_secs_f64();
         let status = response.status().as_u16();
-        let code = response.extensions().get::<Code>().map(|code| code.as_str());
-        if response.status() == StatusCode::FORBIDDEN {
-            tracing::warn!(code, address = address.map(tracing::field::display), "not allowed");
-        }
+        let code = response.extensions().get::<Code>().copied();
+        held_off(response.status(), code, address);
+        let code = code.map(Code::as_str);
         tracing::info!(status, seconds, code, "answered");
         metrics::counter!("ginti_requests_total", "method" => method.clone(), "status" => status.to_string())
             .increment(1);

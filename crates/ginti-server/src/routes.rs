@@ -15,6 +15,7 @@ mod page;
 mod password;
 mod products;
 mod sessions;
+mod sign_ins;
 mod standing;
 
 use axum::{Extension, Router};
@@ -46,6 +47,8 @@ fn table() -> OpenApiRouter<Deps> {
         .routes(routes!(auth::refresh)) //                     POST /auth/refresh
         .routes(routes!(auth::logout)) //                      POST /auth/logout
         .routes(routes!(password::change)) //                  POST /auth/password
+        .routes(routes!(sign_ins::list)) //                    GET  /auth/sign-ins
+        .routes(routes!(sign_ins::end)) //                     POST /auth/sign-ins/{id}/end
         .routes(routes!(auth::me)) //                          GET  /auth/me
         .routes(routes!(oidc::methods)) //                     GET  /auth/methods
         .routes(routes!(oidc::start)) //                       GET  /auth/oidc/start

@@ -1,12 +1,30 @@
-//! What becomes of sign-ins, as the operator's log tells it: who, on which device, from where, and what came of it.
+//! What becomes of sign-ins, and what the server's guards held off, as the operator's log tells it: who, on which device, from where,
+//! and what came of it.
 //!
 //! A name is told only if there is an account of it: what people type in the place of a name is now and then their password.
 
 use std::net::IpAddr;
 
+use axum::http::StatusCode;
 use ginti_store::{SignInOf, User};
 use ginti_types::{Code, DeviceId};
 use tracing::field::display;
+
+/// A guard held something off that the app does not do by itself. The request's own fields say who it was, if that is known.
+pub(crate) fn held_off(status: StatusCode, code: Option<Code>, address: Option<IpAddr>) {
+    let address = address.map(display);
+    let name = code.map(Code::as_str);
+    match (status.as_u16(), code) {
+        (403, _) => tracing::warn!(code = name, address, "not allowed"),
+        (401, Some(Code::TokenInvalid)) => tracing::warn!(code = name, address, "a token was not accepted"),
+        (429, _) => tracing::warn!(code = name, address, "too many tries"),
+        (409, Some(Code::BatchIdReused)) => tracing::warn!(code = name, address, "a batch id came with other content"),
+        // Single counts: the app shows them, and alerts tell of them.
+        (422, Some(Code::ItemsRefused)) => {}
+        (400 | 405 | 413 | 415 | 422, _) => tracing::warn!(code = name, address, "input was refused"),
+        _ => {}
+    }
+}
 
 /// How somebody signs in.
 #[derive(Clone, Copy)]
@@ -68,6 +86,15 @@ impl Place {
         match refused {
             None => tracing::info!(address, "a password was changed"),
             Some(code) => tracing::warn!(code = code.as_str(), address, "a change of password failed"),
+        }
+    }
+
+    /// The same, for ending one of one's sign-ins.
+    pub(crate) fn sign_in_ended(&self, refused: Option<Code>) {
+        let address = self.address.map(display);
+        match refused {
+            None => tracing::info!(address, "a sign-in was ended from elsewhere"),
+            Some(code) => tracing::warn!(code = code.as_str(), address, "a sign-in was not ended"),
         }
     }
 }

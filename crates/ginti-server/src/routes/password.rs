@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use ginti_desk::{ChangePassword, Desk, IsOnlyInvited};
+use ginti_store::Login;
 use ginti_types::Code;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -72,10 +73,7 @@ pub(super) async fn change(
     request::Json(given): request::Json<ChangeDto>,
 ) -> Answer<Response> {
     auth::refuse_while_draining(&deps)?;
-    if caller.is_program {
-        let detail = "A program with an API token has no password. An admin makes it another token.";
-        return Err(ProblemResponse::new(Code::NotAllowed, detail));
-    }
+    refuse_programs(&caller)?;
     let attempt = attempts.take(caller.access.user.as_str(), address, deps.now());
     let answer = match attempt.wait_seconds {
         None => try_it(&deps, caller, given, &headers, &attempt).await,
@@ -88,28 +86,8 @@ pub(super) async fn change(
 }
 
 async fn try_it(deps: &Deps, caller: Caller, given: ChangeDto, headers: &HeaderMap, attempt: &Attempt) -> Answer<()> {
+    let login = shown(deps, &caller, &given.current_password, attempt).await?;
     let access = caller.access;
-    let has_provider = deps.config.oidc.is_some();
-    let desk = Desk::new(deps.store.clone());
-    let login = deps.store.login(&access.user).await.inspect_err(|_| attempt.undone())?;
-    let Some(login) = login.filter(|login| login.user.tenant == access.tenant) else {
-        attempt.undone();
-        return Err(ProblemResponse::new(Code::TokenInvalid, "This user is no more. Sign in again."));
-    };
-    let invited = IsOnlyInvited { tenant: access.tenant.clone(), user: access.user.clone() };
-    if desk.run(invited).await.inspect_err(|_| attempt.undone())? {
-        attempt.undone();
-        let detail = "You have no password here yet. Choose one with the link of your invitation.";
-        return Err(ProblemResponse::new(Code::StatusNotAllowed, detail));
-    }
-    let matches = deps.passwords.matches(given.current_password.clone(), Some(login.password_hash.clone())).await;
-    if !matches.inspect_err(|_| attempt.undone())? {
-        return Err(wrong(has_provider));
-    }
-    attempt.succeeded();
-    if login.is_disabled {
-        return Err(account_disabled());
-    }
     if given.new_password == given.current_password {
         let detail = "The new password is the one you have. Choose another one.";
         return Err(ProblemResponse::new(Code::FieldInvalid, detail));
@@ -122,11 +100,43 @@ async fn try_it(deps: &Deps, caller: Caller, given: ChangeDto, headers: &HeaderM
         access,
     };
     // Somebody else set another one while this one was being looked at.
-    if desk.run(change).await? { Ok(()) } else { Err(wrong(has_provider)) }
+    if Desk::new(deps.store.clone()).run(change).await? { Ok(()) } else { Err(wrong(deps)) }
 }
 
-fn wrong(has_provider: bool) -> ProblemResponse {
-    let detail = if has_provider {
+/// What asks for the own password is for people.
+pub(super) fn refuse_programs(caller: &Caller) -> Answer<()> {
+    if caller.is_program {
+        let detail = "A program with an API token has no password. An admin makes it another token.";
+        return Err(ProblemResponse::new(Code::NotAllowed, detail));
+    }
+    Ok(())
+}
+
+/// The caller's account, if the caller knows its password. A wrong one counts as at the front door.
+pub(super) async fn shown(deps: &Deps, caller: &Caller, password: &str, attempt: &Attempt) -> Answer<Login> {
+    let access = &caller.access;
+    let desk = Desk::new(deps.store.clone());
+    let login = deps.store.login(&access.user).await.inspect_err(|_| attempt.undone())?;
+    let Some(login) = login.filter(|login| login.user.tenant == access.tenant) else {
+        attempt.undone();
+        return Err(ProblemResponse::new(Code::TokenInvalid, "This user is no more. Sign in again."));
+    };
+    let invited = IsOnlyInvited { tenant: access.tenant.clone(), user: access.user.clone() };
+    if desk.run(invited).await.inspect_err(|_| attempt.undone())? {
+        attempt.undone();
+        let detail = "You have no password here yet. Choose one with the link of your invitation.";
+        return Err(ProblemResponse::new(Code::StatusNotAllowed, detail));
+    }
+    let matches = deps.passwords.matches(password.to_owned(), Some(login.password_hash.clone())).await;
+    if !matches.inspect_err(|_| attempt.undone())? {
+        return Err(wrong(deps));
+    }
+    attempt.succeeded();
+    if login.is_disabled { Err(account_disabled()) } else { Ok(login) }
+}
+
+fn wrong(deps: &Deps) -> ProblemResponse {
+    let detail = if deps.config.oidc.is_some() {
         "The current password is wrong. Whoever signs in with the company's account may have none here: change it there, or ask an \
          admin to set one."
     } else {

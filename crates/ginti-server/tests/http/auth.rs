@@ -4,4 +4,5 @@ mod attempts;
 mod login;
 mod password;
 mod refresh;
+mod sign_ins;
 mod tokens;

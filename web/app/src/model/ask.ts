@@ -31,3 +31,24 @@ export async function send(method: string, path: string, body?: BodyInit, type?:
 export async function changePassword(currentPassword: string, newPassword: string): Promise<void> {
   await send('POST', '/auth/password', JSON.stringify({ currentPassword, newPassword }), 'application/json')
 }
+
+/** A sign-in of this person that lasts. */
+export interface SignIn {
+  signInId: number
+  deviceId: string | null
+  details: { browser?: unknown } | null
+  signedInDate: string
+  renewedDate: string | null
+  isHere: boolean
+}
+
+/** The own sign-ins, this browser's among them. */
+export async function listSignIns(): Promise<SignIn[]> {
+  const response = await send('GET', '/auth/sign-ins')
+  return ((await response.json()) as { items: SignIn[] }).items
+}
+
+/** Ends one of them. */
+export async function endSignIn(signInId: number, currentPassword: string): Promise<void> {
+  await send('POST', `/auth/sign-ins/${signInId}/end`, JSON.stringify({ currentPassword }), 'application/json')
+}

@@ -75,6 +75,10 @@ fn sign_ins_and_refusals_are_told_apart_in_the_log() {
     };
     change("wrong-but-nearly");
     change("open-sesame");
+    with("POST /auth/sign-ins/99/end", "", r#"{"currentPassword":"three-blind"}"#);
+    with("POST /auth/sign-ins/x/end", "", r#"{"currentPassword":"three blind mice"}"#);
+    with("POST /auth/sign-ins/1/end", "", r#"{"currentPassword":"three blind mice"}"#);
+    server.request("GET /auth/me HTTP/1.1\r\nauthorization: Bearer a.forged.one\r\nx-rest:", "");
     with("POST /auth/logout", &format!("cookie: __Host-ginti-refresh={cookie}\r\n"), "{}");
     refresh(&cookie, "phone-7");
     refresh(&"A".repeat(43), "phone-8");
@@ -82,7 +86,16 @@ fn sign_ins_and_refusals_are_told_apart_in_the_log() {
     drop(server);
 
     let log = fs::read_to_string(log).unwrap();
-    for secret in ["wrong-but-nearly", "open-sesame", "typed-in-the-wrong-field", "three blind mice", &token, &cookie] {
+    for secret in [
+        "wrong-but-nearly",
+        "open-sesame",
+        "typed-in-the-wrong-field",
+        "three blind mice",
+        "three-blind",
+        "forged.one",
+        &token,
+        &cookie,
+    ] {
         assert!(!log.contains(secret), "{secret} is in the log");
     }
     let told = [
@@ -93,6 +106,10 @@ fn sign_ins_and_refusals_are_told_apart_in_the_log() {
         "a password was changed",
         "not allowed",
         "a change of password failed",
+        "a sign-in was ended from elsewhere",
+        "a sign-in was not ended",
+        "a token was not accepted",
+        "input was refused",
     ];
     let mut found = Vec::new();
     for line in log.lines() {
@@ -117,6 +134,11 @@ fn sign_ins_and_refusals_are_told_apart_in_the_log() {
             "a change of password failed | demo | counter | - | password-wrong | -",
             "not allowed | demo | counter | - | password-wrong | -",
             "a password was changed | demo | counter | - | - | -",
+            "a sign-in was not ended | demo | counter | - | password-wrong | -",
+            "not allowed | demo | counter | - | password-wrong | -",
+            "input was refused | demo | counter | - | invalid-parameter | -",
+            "a sign-in was ended from elsewhere | demo | counter | - | - | -",
+            "a token was not accepted | - | - | - | token-invalid | -",
             "signed out | demo | counter | - | - | -",
             "a refresh was refused | demo | counter | phone-7 | refresh-refused | ended",
             "a refresh was refused | - | - | phone-8 | refresh-refused | unknown",

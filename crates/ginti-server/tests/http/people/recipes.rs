@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use crate::support::{ACME, Answer, IMPORT, PASSWORD_HASH, World, batch_id};
+use crate::support::{ACME, Answer, IMPORT, PASSWORD, PASSWORD_HASH, World, batch_id};
 
 /// Stands in every text of acme's and in none of the requests.
 pub(super) const MARK: &str = "acme-only";
@@ -22,6 +22,7 @@ pub(super) fn body(operation: &str, ids: &Ids) -> Option<(&'static str, String)>
     let id = |name: &str| ids[name].clone();
     let json = match operation {
         "changePassword" => json!({ "currentPassword": "of somebody else", "newPassword": "another long one" }),
+        "endSignIn" => json!({ "currentPassword": PASSWORD }),
         "createRun" => json!({ "workEffortId": id("workEffortId"), "workEffortName": "theirs" }),
         "createSessions" => json!({ "sessions": [{
             "countImportName": "theirs", "facilityId": id("facilityId"), "purposeType": "HARD_COUNT" }] }),
@@ -197,6 +198,8 @@ pub(super) async fn furnish(world: &World, token: &str) -> Ids {
     let decision =
         json!({ "lines": [{ "facilityId": "STORE_1", "subject": "10440" }], "decision": "reject", "reason": MARK });
     let decision = done(world, token, "POST", &format!("{RUNS}/RUN/decisions"), &decision).await;
+    done(world, token, "POST", "/auth/login", &json!({ "username": "root", "password": PASSWORD })).await;
+    let sign_ins = done(world, token, "GET", "/auth/sign-ins", &json!({})).await;
     let text = |value: &Value| value.to_string().trim_matches('"').to_owned();
     BTreeMap::from([
         ("workEffortId", "RUN".to_owned()),
@@ -213,6 +216,7 @@ pub(super) async fn furnish(world: &World, token: &str) -> Ids {
         ("apiTokenId", text(&program["apiTokenId"])),
         ("invitationId", text(&invitation["invitationId"])),
         ("decisionId", text(&decision["decisionId"])),
+        ("signInId", text(&sign_ins["items"][0]["signInId"])),
     ])
 }
 
@@ -233,5 +237,6 @@ pub(super) fn of_nobody() -> Ids {
         ("apiTokenId", "987654".to_owned()),
         ("invitationId", "987654".to_owned()),
         ("decisionId", "987654".to_owned()),
+        ("signInId", "987654".to_owned()),
     ])
 }
