@@ -119,16 +119,16 @@ export function fetchEverything(): Promise<void> {
       forgetCatalogue()
       if (trouble) return again.failed()
       again.settled()
-      void warmCamera()
+      void warmCamera().catch(() => undefined)
     })
   fetching = { page, done }
   return done
 }
 
-/** The camera's decoder, once everything else is there. */
+/** The camera's decoder, once everything else is there. Where it does not arrive now, opening the camera asks for it again. */
 async function warmCamera(): Promise<void> {
   const { warmDecoder } = await import('./decoder')
-  await warmDecoder().catch(() => undefined)
+  await warmDecoder()
 }
 
 async function startCourier(user: User): Promise<void> {
