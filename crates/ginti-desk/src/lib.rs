@@ -27,6 +27,7 @@ mod scope;
 mod sign_ins;
 mod stock;
 mod tally;
+mod token_key;
 mod trouble;
 
 use std::{any::Any, sync::Arc};
@@ -66,6 +67,7 @@ pub use review::{Contribution, Filter, LineDetail, Order, ReviewLine, ReviewLine
 pub use sign_ins::{EndSignIn, ListSignIns, SignIn};
 pub use stock::{Expected, PutStock, StockLine};
 pub use tally::Known;
+pub use token_key::{RenewTokenKey, TOKEN_KEY};
 pub use trouble::{FleetHistory, NoteRefusals, NoteRetries, TroubleHour};
 
 /// Something one can do.

@@ -5,6 +5,7 @@
 
 use std::{collections::HashSet, fmt};
 
+use ginti_desk::TOKEN_KEY;
 use ginti_store::{Access, Role, Store, StoreError, User};
 use ginti_types::{FacilityId, TenantId, Timestamp, UserLoginId};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
@@ -50,7 +51,7 @@ impl TokenKeys {
 
     /// The database's own key, made from `fresh` at the first start.
     pub async fn from_store(store: &dyn Store, fresh: [u8; 32]) -> Result<Self, StoreError> {
-        Ok(Self::new(&store.secret("token-key", &fresh).await?))
+        Ok(Self::new(&store.secret(TOKEN_KEY, &fresh).await?))
     }
 
     /// A token for that user, good for `seconds` from `now`.

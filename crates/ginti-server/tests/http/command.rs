@@ -6,6 +6,7 @@ mod export;
 mod import;
 mod log;
 mod serve;
+mod token_key;
 mod user;
 
 use std::{

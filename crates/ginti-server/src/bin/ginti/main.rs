@@ -7,6 +7,7 @@ mod export;
 mod import;
 mod log;
 mod serve;
+mod token_key;
 mod user;
 
 use std::process::ExitCode;
@@ -44,6 +45,9 @@ enum Command {
     /// Add and change the people who may sign in
     #[command(subcommand)]
     User(user::UserCommand),
+    /// The key that signs access tokens
+    #[command(subcommand)]
+    TokenKey(token_key::TokenKeyCommand),
     /// Copy a SQLite database to a file, while the server goes on
     ///
     /// The copy is of one moment, checked, and as private as the database: it holds the key that signs tokens.
@@ -65,6 +69,7 @@ fn main() -> ExitCode {
                     Command::Import(command) => import::run(command).await,
                     Command::Export(arguments) => export::run(arguments).await,
                     Command::User(command) => user::run(command).await,
+                    Command::TokenKey(command) => token_key::run(command).await,
                     Command::Backup(arguments) => copies::back_up(arguments).await,
                     Command::Restore(arguments) => copies::restore(arguments).await,
                 }

@@ -5,6 +5,12 @@ use hmac::{Hmac, Mac};
 use serde_json::{Value, json};
 use sha2::{Sha256, Sha384};
 
+use ginti_desk::{RenewTokenKey, run_on};
+use ginti_postgres::PostgresStore;
+use ginti_server::auth::TokenKeys;
+use ginti_store::{Role, User};
+use ginti_types::{TenantId, UserLoginId};
+
 use crate::support::{NOW_MS, TOKEN_KEY, World};
 
 fn claims() -> Value {
@@ -167,4 +173,26 @@ async fn only_the_bearer_scheme_is_read() {
     world.get("/auth/me").header("authorization", &format!("Basic {token}")).send().await.problem("token-invalid");
     world.get("/auth/me").header("authorization", &token).send().await.problem("token-invalid");
     world.get("/auth/me").send().await.problem("token-missing");
+}
+
+/// Servers over PostgreSQL share the key of its database.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_token_key_is_what_servers_find_from_then_on_on_postgresql() {
+    let database = ginti_cluster::Database::new().await.unwrap();
+    let store = PostgresStore::connect(&database.url, ginti_postgres::Options::default()).await.unwrap();
+    let user = User {
+        id: UserLoginId::new("ann").unwrap(),
+        tenant: TenantId::new("acme").unwrap(),
+        name: "Ann".to_owned(),
+        role: Role::Counter,
+        facilities: None,
+    };
+    let now = ginti_types::Timestamp::from_unix_ms(NOW_MS);
+    let token = async |fresh: u8| TokenKeys::from_store(&store, [fresh; 32]).await.unwrap().issue(&user, now, 60);
+    let first = token(1).await;
+    assert_eq!(first, token(2).await, "the one that is there stays");
+    run_on(&store, RenewTokenKey { fresh: [3; 32] }).await.unwrap();
+    let renewed = token(4).await;
+    assert_ne!(first, renewed);
+    assert_eq!(renewed, TokenKeys::new(&[3; 32]).issue(&user, now, 60));
 }
