@@ -117,6 +117,8 @@ codes! {
     TooManyItems = "too-many-items", 413, "The batch has too many items";
     /// More than 1 MiB after decompression.
     BodyTooLarge = "body-too-large", 413, "The body is too large";
+    /// The connection broke while the body was on its way.
+    BodyIncomplete = "body-incomplete", 408, "The body is incomplete";
     /// Not `application/json`.
     UnsupportedMediaType = "unsupported-media-type", 415, "The body's type is not accepted";
     /// Not `gzip` or `identity`, or not what it says.

@@ -120,8 +120,8 @@ async fn collect(mut body: Body, bytes_max: usize, bytes_max_said: usize) -> Ans
             }
             Err(_) => {
                 return Err(ProblemResponse::new(
-                    Code::MalformedJson,
-                    "The body broke off before its end. Nothing was stored; send it again complete.",
+                    Code::BodyIncomplete,
+                    "The connection broke before all of the body was there. Nothing was stored; send it again.",
                 ));
             }
         }

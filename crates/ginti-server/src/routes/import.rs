@@ -45,6 +45,8 @@ use crate::{
             description = "`malformed-json`, `invalid-parameter`: nothing stored."),
         (status = 403, body = schema::Problem, content_type = "application/problem+json",
             description = "`session-not-allowed`, `device-revoked`: nothing stored."),
+        (status = 408, body = schema::Problem, content_type = "application/problem+json",
+            description = "`body-incomplete`: the connection broke on the way; nothing stored. Send it again."),
         (status = 409, body = schema::Problem, content_type = "application/problem+json",
             description = "`batch-id-reused`: the batch id stands for other content already; nothing stored."),
         (status = 413, body = schema::Problem, content_type = "application/problem+json",

@@ -97,6 +97,7 @@ impl IntoResponses for BodyErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         BTreeMap::from([
             ("400".to_owned(), problem("`malformed-json`, `invalid-parameter`.")),
+            ("408".to_owned(), problem("`body-incomplete`: the connection broke. Send it again.")),
             ("413".to_owned(), problem("`body-too-large`.")),
             ("415".to_owned(), problem("`unsupported-media-type`, `unsupported-encoding`.")),
             ("422".to_owned(), problem("`field-invalid`: the sentence says which and why.")),
@@ -129,6 +130,7 @@ impl IntoResponses for ManagerErrors {
             ),
             ("404".to_owned(), problem("`not-found`: unknown, or not yours to see.")),
             ("409".to_owned(), problem("`status-not-allowed`: not as it stands now.")),
+            ("408".to_owned(), problem("`body-incomplete`: the connection broke. Send it again.")),
             ("413".to_owned(), problem("`body-too-large`.")),
             ("415".to_owned(), problem("`unsupported-media-type`, `unsupported-encoding`.")),
             ("422".to_owned(), problem("`field-invalid`: the sentence says which and why.")),

@@ -50,6 +50,8 @@ pub(super) struct ChangeDto {
             description = "`malformed-json`, `invalid-parameter`."),
         (status = 403, body = schema::Problem, content_type = "application/problem+json",
             description = "`password-wrong`: the current password is another one. `account-disabled`. `not-allowed`: asked for by another site's page, or by a program."),
+        (status = 408, body = schema::Problem, content_type = "application/problem+json",
+            description = "`body-incomplete`: the connection broke. Send it again."),
         (status = 409, body = schema::Problem, content_type = "application/problem+json",
             description = "`status-not-allowed`: you were invited, and have not chosen a password yet."),
         (status = 413, body = schema::Problem, content_type = "application/problem+json", description = "`body-too-large`."),

@@ -112,6 +112,8 @@ pub(super) async fn list(State(deps): State<Deps>, caller: Caller, headers: Head
             description = "`password-wrong`: the password is another one. `account-disabled`. `not-allowed`: asked for by another site's page, or by a program."),
         (status = 404, body = schema::Problem, content_type = "application/problem+json",
             description = "`not-found`: you have no sign-in of that number that lasts."),
+        (status = 408, body = schema::Problem, content_type = "application/problem+json",
+            description = "`body-incomplete`: the connection broke. Send it again."),
         (status = 409, body = schema::Problem, content_type = "application/problem+json",
             description = "`status-not-allowed`: you were invited, and have not chosen a password yet."),
         (status = 413, body = schema::Problem, content_type = "application/problem+json", description = "`body-too-large`."),

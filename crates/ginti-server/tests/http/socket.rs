@@ -65,6 +65,27 @@ async fn a_refusal_reaches_a_client_that_is_still_sending() {
     }
 }
 
+/// A connection that breaks while a batch is on its way says nothing about the batch: a proxy that passes the answer on must not make
+/// the device take it for refused.
+#[tokio::test]
+async fn a_batch_that_broke_off_on_its_way_is_to_be_sent_again() {
+    let world = World::new().await;
+    let running = run(&world).await;
+    let token = world.token("counter").await;
+    let body = batch(1, &json!([count("a", 5, 1)])).to_string();
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    stream.write_all(head(IMPORT, &token, body.len()).as_bytes()).await.unwrap();
+    stream.write_all(&body.as_bytes()[..body.len() / 2]).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let answer = rest(stream).await;
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("\"body-incomplete\""), "{answer}");
+
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    stream.write_all(head(IMPORT, &token, body.len()).as_bytes()).await.unwrap();
+    stream.write_all(body.as_bytes()).await.unwrap();
+    assert!(rest(stream).await.starts_with("HTTP/1.1 200"));
+}
+
 #[tokio::test]
 async fn a_draining_server_says_so_and_refuses_stragglers() {
     let world =

@@ -119,6 +119,7 @@ fn only_the_servers_own_words_settle_a_batch() {
         (302, String::new()),
         (403, "<html>proxy".to_owned()),
         (404, "not here".to_owned()),
+        (408, problem(Code::BodyIncomplete)),
         (429, problem(Code::TooManyRequests)),
         (500, problem(Code::InternalError)),
         (502, "<html>bad gateway".to_owned()),

@@ -1,5 +1,8 @@
 //! Requests of which nothing is done: bodies, headers, addresses, tokens.
 
+use std::io;
+
+use axum::body::Body;
 use ginti_types::Code;
 use serde_json::json;
 
@@ -22,7 +25,7 @@ async fn batches() -> Vec<Row> {
     let many: serde_json::Value = (0..1_001).map(|at| count(&at.to_string(), 1, 1)).collect();
     let large = batch(1, &json!([count("a", 5, 1)])).to_string() + &" ".repeat(1_048_576);
     let cases = [
-        ("a batch that broke off", Code::MalformedJson, good[..good.len() - 2].to_owned()),
+        ("half a batch", Code::MalformedJson, good[..good.len() - 2].to_owned()),
         ("an array in the place of a batch", Code::MalformedJson, r#"["x","device-1","M1",[]]"#.to_owned()),
         ("a batch without a device", Code::BatchInvalid, good.replace("\"deviceId\":\"device-1\",", "")),
         ("a batch with a member that is not of the format", Code::BatchInvalid, good.replacen('{', "{\"more\":1,", 1)),
@@ -36,6 +39,11 @@ async fn batches() -> Vec<Row> {
     for (what, code, body) in cases {
         rows.push(whole(what, code, &world.post(IMPORT).bearer(&token).text(body).send().await));
     }
+    let half = good.as_bytes()[..good.len() / 2].to_vec();
+    let broken = futures_util::stream::iter([Ok(half), Err(io::Error::from(io::ErrorKind::UnexpectedEof))]);
+    let cut_off = world.post(IMPORT).bearer(&token).header("content-type", "application/json");
+    let cut_off = cut_off.body(Body::from_stream(broken)).send().await;
+    rows.push(whole("a batch whose connection broke on its way", Code::BodyIncomplete, &cut_off));
     let plain = world.post(IMPORT).bearer(&token).header("content-type", "text/plain").body(good.clone()).send().await;
     rows.push(whole("a batch that says to be plain text", Code::UnsupportedMediaType, &plain));
     let encoded = |encoding: &str| {

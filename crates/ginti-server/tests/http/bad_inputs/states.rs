@@ -53,7 +53,13 @@ async fn accounts() -> Vec<Row> {
     assert_eq!(ask(&world, "PUT", "root", path, Some(&disabled)).await.status, 204);
     let login = json!({ "username": "counter", "password": PASSWORD });
     let shut_out = world.post("/auth/login").json(&login).send().await;
+    let guess = json!({ "username": "manager", "password": "wrong" });
+    let mut one_too_many = world.post("/auth/login").json(&guess).send().await;
+    while one_too_many.status == 401 {
+        one_too_many = world.post("/auth/login").json(&guess).send().await;
+    }
     vec![
+        whole("the eleventh wrong password in a row", Code::TooManyRequests, &one_too_many),
         whole("a change of password with a wrong current one", Code::PasswordWrong, &wrong),
         whole("the right password of an account that was disabled", Code::AccountDisabled, &shut_out),
     ]
