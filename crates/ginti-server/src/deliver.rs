@@ -199,6 +199,14 @@ fn sign(secret: &[u8], key_id: &str, url: &str, id: &str, body: &str, now: Times
 
 /// Whether results may go there; else why not.
 pub(crate) fn check_url(url: &str, private: bool) -> Result<(), String> {
+    // What is shown is what is called: these are left out, or taken for others, where an address is read.
+    if url.contains(|c: char| c.is_control() || c.is_whitespace() || c == '\\') {
+        return Err("\"url\" must not hold spaces, control characters or backslashes.".to_owned());
+    }
+    let is_whole = url.split_once("://").is_some_and(|(scheme, _)| !scheme.contains(':'));
+    if !is_whole {
+        return Err("\"url\" is no address like https://erp.example/counts.".to_owned());
+    }
     let url: Url = url.parse().map_err(|_| "\"url\" is no address like https://erp.example/counts.".to_owned())?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("\"url\" must not hold a password: messages are signed instead.".to_owned());
@@ -300,6 +308,12 @@ mod tests {
             "https://me:secret@erp.example/",
             "https://2130706433/",
             "https://[2002:7f00:1::]/",
+            "https://127%2e0%2e0%2e1/",
+            "\0https://erp.example/",
+            " https://erp.example/",
+            "https://erp\t.example/",
+            "https:erp.example/",
+            "https:/\\erp.example/",
             "erp.example",
         ] {
             assert!(check_url(bad, false).is_err(), "{bad}");
