@@ -105,6 +105,7 @@ async fn a_count_is_handed_over_and_submitted_by_the_colleague() -> Result<()> {
     pictures(&his, "sessions").await?;
     his.press(&format!("session-{HARD}")).await?;
     his.worker_is_in_charge().await?;
+    his.find("scan-field").await?;
     his.scan(&codes[1].1).await?;
     menu(&his, "Submit").await?;
     his.press("submit-go").await?;
@@ -126,14 +127,14 @@ async fn a_scan_that_is_still_being_written_is_handed_in_with_the_rest() -> Resu
     // A slow device: who looks for a product waits until this lets go.
     let hold = "const db = await new Promise((ok) => { const open = indexedDB.open('ginti-demo'); open.onsuccess = () => ok(open.result); });
         const products = db.transaction('products', 'readwrite').objectStore('products');
-        const on = () => { if (!globalThis.letGo) products.count().onsuccess = on; else db.close(); };
+        const on = () => { if (!document.body.dataset.letGo) products.count().onsuccess = on; else db.close(); };
         await new Promise((ok) => (products.count().onsuccess = () => { ok(); on(); }));";
     device.browser().run(hold, vec![]).await?;
     device.scan(&codes[1].1).await?;
     menu(&device, "Submit").await?;
     device.press("submit-go").await?;
     device.find("submit-waiting").await?;
-    device.browser().run("globalThis.letGo = true;", vec![]).await?;
+    device.browser().run("document.body.dataset.letGo = 'yes';", vec![]).await?;
     says(&device, "closed", "takes no more changes").await?;
     let session = world.api().await?.get(&format!("/maarg/poorti/InventoryCountImport/{HARD}")).await?;
     ensure!(session["statusId"] == "SESSION_SUBMITTED" && session["itemsCounted"] == 2, "{session}");
@@ -225,6 +226,8 @@ async fn an_unknown_code_is_matched_later_and_what_has_no_code_is_counted_by_han
     device.scan("OLD-LABEL-77").await?;
     says(&device, "last-total", "4").await?;
 
+    // A sheet that goes takes the keyboard with it.
+    eventually("the sheet is gone", || async { Ok((!device.shows("match-field").await?).then_some(())) }).await?;
     type_into(&device, "scan-field", "blue chair").await?;
     device.press("by-hand").await?;
     device.press("key-7").await?;
