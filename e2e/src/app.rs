@@ -1,6 +1,6 @@
 //! The built web app as files: copies for a server of its own, and builds of it that differ as versions do.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use anyhow::{Context, Result};
 
@@ -45,4 +45,15 @@ pub fn numbered_app(app: &Path, number: u8) -> Result<()> {
         std::fs::write(app.join(file), text)?;
     }
     Ok(())
+}
+
+/// The same app, whose worker takes so long to get through its own code whenever it starts.
+pub fn slow_to_start_app(app: &Path, own_code: Duration) -> Result<()> {
+    copy_app(Path::new(BUILT), app)?;
+    let worker = app.join("sw.js");
+    let code = std::fs::read_to_string(&worker)?;
+    Ok(std::fs::write(
+        worker,
+        format!("for (const until = Date.now() + {}; Date.now() < until; );\n{code}", own_code.as_millis()),
+    )?)
 }

@@ -32,6 +32,8 @@ pub enum Capability {
     BroadcastChannel,
     /// `BarcodeDetector`; where it is missing, the app brings its own decoder.
     BarcodeDetector,
+    /// A first worker is installed although the page that asked for it is left before the worker has got through its own code.
+    InstalledUnattended,
     /// A window that is minimised is hidden to its page, and visible again afterwards.
     Visibility,
     /// The tests can tell the browser that the network is gone, and `navigator.onLine` and its events follow.
@@ -81,6 +83,7 @@ impl Engine {
                 Capability::BackgroundSync,
                 Capability::Storage,
                 Capability::BarcodeDetector,
+                Capability::InstalledUnattended,
                 Capability::OfflineEmulation,
                 Capability::WorkerKilledAlone,
                 Capability::ReloadPastWorker,
@@ -94,12 +97,13 @@ impl Engine {
 
 impl Capability {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::BackgroundSync,
         Self::Storage,
         Self::WebLocks,
         Self::BroadcastChannel,
         Self::BarcodeDetector,
+        Self::InstalledUnattended,
         Self::Visibility,
         Self::OfflineEmulation,
         Self::WorkerKilledAlone,
@@ -118,6 +122,7 @@ impl Capability {
             Self::WebLocks => "Web Locks",
             Self::BroadcastChannel => "`BroadcastChannel`",
             Self::BarcodeDetector => "`BarcodeDetector` of its own",
+            Self::InstalledUnattended => "a first worker is installed although its page is left at once",
             Self::Visibility => "a minimised window is hidden",
             Self::OfflineEmulation => "tests: offline, and `navigator.onLine` follows",
             Self::WorkerKilledAlone => "tests: the worker killed, its page alive",

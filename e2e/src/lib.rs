@@ -18,7 +18,7 @@ mod server;
 mod world;
 
 pub use api::{Api, ServerRow};
-pub use app::{BUILT, copy_app, numbered_app};
+pub use app::{BUILT, copy_app, numbered_app, slow_to_start_app};
 pub use browser::{Browser, DESKTOP, PHONE};
 pub use device::{Device, ScreenRow, pictures};
 pub use engine::{Capability, Engine, capability_table};
