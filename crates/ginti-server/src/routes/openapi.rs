@@ -105,6 +105,31 @@ impl IntoResponses for BodyErrors {
     }
 }
 
+/// Answers of every route that asks a signed-in person for the own password.
+pub(super) struct PasswordErrors;
+
+impl IntoResponses for PasswordErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let mut all = SignedInErrors::responses();
+        all.extend(BodyErrors::responses());
+        all.extend([
+            (
+                "403".to_owned(),
+                problem(
+                    "`password-wrong`: the current password is another one. `account-disabled`. `not-allowed`: asked for by another \
+                     site's page, or by a program.",
+                ),
+            ),
+            (
+                "409".to_owned(),
+                problem("`status-not-allowed`: you were invited, and have not chosen a password yet."),
+            ),
+            ("429".to_owned(), problem("`too-many-requests`: too many wrong passwords, as at /auth/login.")),
+        ]);
+        all
+    }
+}
+
 /// Answers of every route with something of the caller's in its path.
 pub(super) struct PathErrors;
 

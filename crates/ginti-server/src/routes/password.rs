@@ -12,14 +12,14 @@ use ginti_types::Code;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{auth, desk::users::hash_of_new, openapi::SignedInErrors};
+use super::{auth, desk::users::hash_of_new, openapi::PasswordErrors};
 use crate::{
     Deps,
     auth::{
         Attempt, Attempts, Caller, ClientAddress, Place, RefreshCookie, RefreshToken, SameOrigin, account_disabled,
     },
     problem::{Answer, ProblemResponse},
-    request, schema,
+    request,
 };
 
 #[derive(Deserialize, ToSchema)]
@@ -46,22 +46,7 @@ pub(super) struct ChangeDto {
     request_body = ChangeDto,
     responses(
         (status = 204, description = "Changed."),
-        (status = 400, body = schema::Problem, content_type = "application/problem+json",
-            description = "`malformed-json`, `invalid-parameter`."),
-        (status = 403, body = schema::Problem, content_type = "application/problem+json",
-            description = "`password-wrong`: the current password is another one. `account-disabled`. `not-allowed`: asked for by another site's page, or by a program."),
-        (status = 408, body = schema::Problem, content_type = "application/problem+json",
-            description = "`body-incomplete`: the connection broke. Send it again."),
-        (status = 409, body = schema::Problem, content_type = "application/problem+json",
-            description = "`status-not-allowed`: you were invited, and have not chosen a password yet."),
-        (status = 413, body = schema::Problem, content_type = "application/problem+json", description = "`body-too-large`."),
-        (status = 415, body = schema::Problem, content_type = "application/problem+json",
-            description = "`unsupported-media-type`, `unsupported-encoding`."),
-        (status = 422, body = schema::Problem, content_type = "application/problem+json",
-            description = "`field-invalid`: the new password is not good enough; the sentence says why."),
-        (status = 429, body = schema::Problem, content_type = "application/problem+json",
-            description = "`too-many-requests`: too many wrong passwords, as at /auth/login."),
-        SignedInErrors,
+        PasswordErrors,
     ),
     security(("bearer" = []))
 )]

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::{
     auth,
-    openapi::SignedInErrors,
+    openapi::{PasswordErrors, SignedInErrors},
     password::{refuse_programs, shown},
 };
 use crate::{
@@ -106,23 +106,9 @@ pub(super) async fn list(State(deps): State<Deps>, caller: Caller, headers: Head
     request_body = EndDto,
     responses(
         (status = 204, description = "It is good for nothing any more; an access token it gave lasts for a few minutes yet."),
-        (status = 400, body = schema::Problem, content_type = "application/problem+json",
-            description = "`malformed-json`, `invalid-parameter`."),
-        (status = 403, body = schema::Problem, content_type = "application/problem+json",
-            description = "`password-wrong`: the password is another one. `account-disabled`. `not-allowed`: asked for by another site's page, or by a program."),
         (status = 404, body = schema::Problem, content_type = "application/problem+json",
             description = "`not-found`: you have no sign-in of that number that lasts."),
-        (status = 408, body = schema::Problem, content_type = "application/problem+json",
-            description = "`body-incomplete`: the connection broke. Send it again."),
-        (status = 409, body = schema::Problem, content_type = "application/problem+json",
-            description = "`status-not-allowed`: you were invited, and have not chosen a password yet."),
-        (status = 413, body = schema::Problem, content_type = "application/problem+json", description = "`body-too-large`."),
-        (status = 415, body = schema::Problem, content_type = "application/problem+json",
-            description = "`unsupported-media-type`, `unsupported-encoding`."),
-        (status = 422, body = schema::Problem, content_type = "application/problem+json", description = "`field-invalid`."),
-        (status = 429, body = schema::Problem, content_type = "application/problem+json",
-            description = "`too-many-requests`: too many wrong passwords, as at /auth/login."),
-        SignedInErrors,
+        PasswordErrors,
     ),
     security(("bearer" = []))
 )]
