@@ -72,7 +72,7 @@ async fn a_body_that_breaks_off_stores_nothing() {
         sender.abort(std::io::Error::other("the connection is gone"));
     };
     let (answer, ()) = tokio::join!(call, broken);
-    answer.problem("malformed-json");
+    answer.problem("body-incomplete");
 }
 
 #[tokio::test]
