@@ -92,6 +92,8 @@ async fn write_everywhere(writer: &mut Writer, admin: &str) -> Result<()> {
     let hers = renewed.json["accessToken"].as_str().context("no token")?.to_owned();
     let password = json!({ "currentPassword": SCRIPT, "newPassword": SCRIPT });
     writer.send(As::Token(&hers), ("POST", "/auth/password"), &password, 422).await?;
+    let elsewhere = json!({ "currentPassword": SCRIPT });
+    writer.send(As::Token(&hers), ("POST", "/auth/sign-ins/987654/end"), &elsewhere, 404).await?;
     let token = json!({ "name": ID, "role": "counter", "facilityIds": [ID] });
     writer.send(boss(), ("POST", "/maarg/poorti/ApiTokens"), &token, 201).await?;
     let receiver = json!({ "kind": "webhook", "url": "https://example.org/?q=<img%20src=x%20onerror=ran=1>" });
