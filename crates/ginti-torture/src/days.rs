@@ -3,7 +3,7 @@
 
 use std::{path::Path, sync::PoisonError, time::Duration};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use ginti_cluster::{Cluster, execute};
 use rusqlite::Connection;
 use serde_json::Value;
@@ -46,14 +46,30 @@ pub async fn postgres_locked(program: &Program, cluster: &Cluster, seed: u64) ->
     let load = Load::begin(&reader, CLIENTS, seed);
     tokio::time::sleep(PHASE).await;
     let url = cluster.url("ginti");
-    let stranger = tokio::spawn(async move {
-        execute(&url, "BEGIN; LOCK TABLE item IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(12); ROLLBACK").await
-    });
-    let told = told_to_come_back(&load).await?;
+    let mut stranger = tokio::spawn(async move { hold_the_rows(&url).await });
+    let told = tokio::select! {
+        told = told_to_come_back(&load) => told?,
+        ended = &mut stranger => {
+            ended??;
+            bail!("the table was locked for 12 seconds, and no client was asked to come back")
+        }
+    };
     stranger.await??;
     goes_on(&load).await?;
     finish(load, &reader).await?;
     Ok(format!("a table locked by somebody: \"{told}\"; when the lock was gone, everything was taken"))
+}
+
+/// Takes the table from the writers. It and they may come to wait for each other; PostgreSQL then sends one of them away, and where that is
+/// this one, it tries again.
+async fn hold_the_rows(url: &str) -> Result<()> {
+    let statements = "BEGIN; LOCK TABLE item IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(12); ROLLBACK";
+    loop {
+        match execute(url, statements).await {
+            Err(error) if format!("{error:#?}").contains("deadlock") => {}
+            held => return held,
+        }
+    }
 }
 
 /// The primary is killed under load and its synchronous standby promoted: nothing acknowledged is missing.
